@@ -1,0 +1,31 @@
+//! A Prometheus exporter for OpenAI organizations.
+//!
+//! It walks the Admin API's `GET /v1/organization/users` page by page in the background, counts what the
+//! organization is made of, and serves the counts on `/metrics`. A number is either right or absent: every
+//! figure comes from one complete walk, its age is published beside it, and a missing field is `unknown`,
+//! never `false`.
+//!
+//! # The rooms
+//!
+//! Data flows one way: `admin_api -> walk -> composition (+ roster) -> snapshot -> exposition -> web`. A room
+//! imports only what stands in its row; `tests/rooms.rs` reads this table and holds the code to it.
+//!
+//! | room | what it is | may import |
+//! |---|---|---|
+//! | `catalog` | every metric family, once: name, help, type, labels; no values | |
+//! | `clock` | what time it is, on the wall and since the start; tests hand in their own | |
+//! | `telemetry` | the exporter's own counters and histograms, as handles per organization | `catalog` |
+//! | `admin_api` | the endpoint: key, base URL, client, page, user, retries, errors | `telemetry` |
+//! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
+//! | `roster` | which users a walk has met: pure | |
+//! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
+//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `clock`, `composition`, `walk` |
+//! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `snapshot`, `telemetry`, `walk` |
+//! | `exposition` | the collector over the board, and the text format | `catalog`, `clock`, `composition`, `snapshot`, `telemetry` |
+//! | `web` | hyper server, routes, limits, status page | `clock`, `exposition`, `snapshot`, `telemetry` |
+//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition` |
+//! | `app` | puts the rooms together: pollers, server, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `telemetry`, `walk`, `web` |
+//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
+//! | `simulator` | a synthetic organization over the Admin API's wire format, with faults | |
+
+pub mod simulator;
