@@ -28,4 +28,8 @@
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
 //! | `simulator` | a synthetic organization over the Admin API's wire format, with faults | |
 
+pub mod admin_api;
+pub mod catalog;
+pub mod clock;
 pub mod simulator;
+pub mod telemetry;

@@ -1,0 +1,23 @@
+//! The Admin API's endpoint "List users": key, base URL, client, page, user, retries, errors.
+//!
+//! It answers one question, "what is the page behind this cursor?", and tries until it has an answer or a reason
+//! why not. It must not know what a walk is, what is counted, or when.
+//!
+//! Source of all facts about the API: the API reference, "List users" (`GET /v1/organization/users`).
+
+mod base_url;
+mod client;
+mod error;
+mod field;
+mod key;
+mod page;
+mod retry;
+mod user;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use client::{BadProxy, Client, Options, Proxy};
+pub use error::{Detail, Error};
+pub use field::Field;
+pub use key::{AdminKey, AdminKeyError};
+pub use page::{Body, Page, PageError};
+pub use user::{Account, Project, User};

@@ -1,0 +1,288 @@
+//! The client: asks for a page until it has one, or a reason why not.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Certificate, NoProxy, Response, StatusCode, redirect};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::base_url::BaseUrl;
+use super::error::{Detail, Error, harmless, identifier};
+use super::key::AdminKey;
+use super::page::Body;
+use super::retry::{Verdict, back_off};
+use crate::telemetry::OrganizationTelemetry;
+
+/// The largest body that is read, after decompression.
+const LARGEST_BODY: usize = 8 << 20;
+
+/// The largest body of an error that is read.
+const LARGEST_ERROR_BODY: usize = 64 << 10;
+
+/// How to reach one organization.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The organization's name, for messages.
+    pub organization: String,
+    /// Its admin key.
+    pub admin_key: AdminKey,
+    /// Where the API lives.
+    pub base_url: BaseUrl,
+    /// Certificates in PEM that are trusted besides the system's.
+    pub extra_roots: Option<Vec<u8>>,
+    /// The proxy for https.
+    pub proxy: Option<Proxy>,
+    /// The time that one attempt may take, connecting and the body included.
+    pub request_timeout: Duration,
+    /// Requests in flight at most.
+    pub concurrency: usize,
+}
+
+/// A proxy for https requests.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    all: reqwest::Proxy,
+}
+
+/// A client for one organization. It keeps its connections.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    options: Options,
+    authorization: HeaderValue,
+    in_flight: Semaphore,
+    telemetry: OrganizationTelemetry,
+}
+
+/// How one attempt ended, other than with a page.
+struct Failure {
+    error: Error,
+    verdict: Verdict,
+}
+
+impl Proxy {
+    /// A proxy from the value of `HTTPS_PROXY`, and the hosts that go without it from `NO_PROXY`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no http or https URL. The value is never repeated: it may hold a password.
+    pub fn parse(https_proxy: &str, no_proxy: Option<&str>) -> Result<Self, BadProxy> {
+        let url = reqwest::Url::parse(https_proxy).map_err(|_| BadProxy)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(BadProxy);
+        }
+        let all = reqwest::Proxy::https(url).map_err(|_| BadProxy)?;
+        Ok(Self { all: all.no_proxy(no_proxy.and_then(NoProxy::from_string)) })
+    }
+}
+
+/// The value of `HTTPS_PROXY` is no proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not the URL of a proxy; write it like http://proxy.example.com:3128")]
+pub struct BadProxy;
+
+impl Client {
+    /// A client with `options`, which counts on `telemetry`.
+    ///
+    /// # Errors
+    ///
+    /// If the certificates cannot be read, or none are to be had for https.
+    pub fn new(options: Options, telemetry: OrganizationTelemetry) -> Result<Self, reqwest::Error> {
+        // The one provider of the process; a second call finds it installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("openai-org-exporter/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .gzip(true)
+            .connect_timeout(options.request_timeout.min(Duration::from_secs(10)))
+            .pool_max_idle_per_host(options.concurrency);
+        if let Some(proxy) = &options.proxy {
+            builder = builder.proxy(proxy.all.clone());
+        }
+        let roots = match &options.extra_roots {
+            Some(pem) => Certificate::from_pem_bundle(pem)?,
+            None => Vec::new(),
+        };
+        // Over plain http there is nothing to verify, and a machine without any certificates will do.
+        builder = match options.base_url.is_plain_http() {
+            true => builder.tls_certs_only(roots),
+            false => builder.tls_certs_merge(roots),
+        };
+        Ok(Self {
+            http: builder.build()?,
+            authorization: options.admin_key.authorization(),
+            in_flight: Semaphore::new(options.concurrency.max(1)),
+            options,
+            telemetry,
+        })
+    }
+
+    /// The page of at most 100 users behind the cursor `after`, or the first one; `number` counts pages for messages.
+    ///
+    /// Failed attempts are repeated as the SDK does it, as long as the waits end before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The last attempt's, or [`Error::Timeout`] where `deadline` came during an attempt.
+    pub async fn list_users(
+        &self,
+        after: Option<&str>,
+        number: u64,
+        deadline: Instant,
+    ) -> Result<Body, Error> {
+        let mut attempt = 0;
+        loop {
+            let Failure { error, verdict } = match self.attempt(after, number, deadline).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            let wait = match verdict {
+                Verdict::GiveUp => return Err(error),
+                Verdict::Retry => back_off(attempt, fastrand::f64()),
+                Verdict::RetryAfter(wait) => wait,
+            };
+            if Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(
+                organization = self.options.organization,
+                error = %error,
+                wait_seconds = wait.as_secs_f64(),
+                "request failed, will be sent again"
+            );
+            sleep(wait).await;
+            self.telemetry.api_retry(error.result());
+            attempt += 1;
+        }
+    }
+
+    /// One attempt, counted whatever comes of it.
+    async fn attempt(&self, after: Option<&str>, number: u64, deadline: Instant) -> Result<Body, Failure> {
+        let _permit = self.in_flight.acquire().await.expect("the semaphore is never closed");
+        let start = Instant::now();
+        let limit = deadline.min(start + self.options.request_timeout);
+        let mut status = None;
+        let outcome = timeout_at(limit, self.exchange(after, number, &mut status)).await;
+        self.telemetry.api_request(status.map(|status: StatusCode| status.as_u16()), start.elapsed());
+        outcome.unwrap_or_else(|_| {
+            let waited = format!("waited {:.1} s", start.elapsed().as_secs_f64());
+            let detail = Detail { status: status.map(|status| status.as_u16()), ..self.detail(number) };
+            Err(Failure {
+                error: Error::Timeout(Box::new(detail.with_cause(waited))),
+                verdict: Verdict::Retry,
+            })
+        })
+    }
+
+    async fn exchange(
+        &self,
+        after: Option<&str>,
+        number: u64,
+        status: &mut Option<StatusCode>,
+    ) -> Result<Body, Failure> {
+        let request = self
+            .http
+            .get(self.options.base_url.users(after))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .send();
+        let response = request.await.map_err(|error| self.broken(error, number))?;
+        *status = Some(response.status());
+        let mut detail = Box::new(self.detail(number));
+        detail.request_id = header(response.headers(), "x-request-id").map(identifier);
+        if let Some(remaining) =
+            header(response.headers(), "x-ratelimit-remaining-requests").and_then(|text| text.parse().ok())
+        {
+            self.telemetry.api_rate_limit_remaining(remaining);
+        }
+        if response.status() == StatusCode::OK {
+            let bytes = self.read(response, LARGEST_BODY, number).await?;
+            return match bytes {
+                Some(bytes) => Ok(Body::new(bytes, detail)),
+                None => Err(Failure {
+                    error: Error::InvalidResponse(Box::new(
+                        detail.with_cause("the body is larger than 8 MiB"),
+                    )),
+                    verdict: Verdict::GiveUp,
+                }),
+            };
+        }
+        let (code, verdict) = (
+            response.status(),
+            Verdict::on(response.status().as_u16(), response.headers(), SystemTime::now()),
+        );
+        // The status is what matters; a body that breaks off only loses its message.
+        if let Ok(Some(body)) = self.read(response, LARGEST_ERROR_BODY, number).await {
+            detail.read_error_body(&body, &self.options.admin_key);
+        }
+        Err(Failure { error: Error::from_status(code, detail), verdict })
+    }
+
+    /// The body, or `None` if it is larger than `most` bytes. Never more than that is held.
+    async fn read(
+        &self,
+        mut response: Response,
+        most: usize,
+        number: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let mut bytes = Vec::with_capacity(64 << 10);
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(error, number))? {
+            self.telemetry.api_response_bytes(chunk.len() as u64);
+            if bytes.len() + chunk.len() > most {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// What a transport error means.
+    fn broken(&self, error: reqwest::Error, number: u64) -> Failure {
+        let error = error.without_url();
+        let mut causes = Vec::new();
+        let mut next = error.source();
+        let (mut tls, mut connection_lost) = (false, false);
+        while let Some(cause) = next {
+            tls |= cause.is::<rustls::Error>();
+            if let Some(io) = cause.downcast_ref::<io::Error>() {
+                // rustls hides in here, and `source` of an io::Error steps over it.
+                tls |= io.get_ref().is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
+                connection_lost |=
+                    io.kind() != io::ErrorKind::InvalidData && io.kind() != io::ErrorKind::InvalidInput;
+            }
+            connection_lost |= cause.is::<hyper::Error>();
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes.dedup();
+        let cause = harmless(&causes.join(": "), &self.options.admin_key);
+        let detail = Box::new(self.detail(number).with_cause(cause));
+        let corrupt = error.is_decode() && !connection_lost;
+        match (tls, corrupt) {
+            (true, _) => Failure { error: Error::Tls(detail), verdict: Verdict::GiveUp },
+            (_, true) => Failure { error: Error::InvalidResponse(detail), verdict: Verdict::GiveUp },
+            _ => Failure { error: Error::Connect(detail), verdict: Verdict::Retry },
+        }
+    }
+
+    fn detail(&self, number: u64) -> Detail {
+        Detail {
+            organization: self.options.organization.clone(),
+            asked: format!("page {number} of GET {}/organization/users", self.options.base_url),
+            ..Detail::default()
+        }
+    }
+
+    /// A detail for failures that are found above: pages that do not fit together, a walk out of time.
+    pub fn detail_of_page(&self, number: u64, cause: impl Into<String>) -> Box<Detail> {
+        Box::new(self.detail(number).with_cause(cause))
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}

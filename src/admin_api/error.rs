@@ -1,0 +1,257 @@
+//! Why there is no page. The variants are the failures that `openai_org_exporter_walks_total` counts.
+
+use std::fmt;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::key::AdminKey;
+
+/// A failed walk, by reason. Each message names the organization, what was asked, what came back and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// 401.
+    #[error(
+        "{0}: the admin key was refused; admin keys are made at https://platform.openai.com/settings/organization/admin-keys"
+    )]
+    Unauthorized(Box<Detail>),
+    /// 403.
+    #[error("{0}: the admin key may not list users; give it the permission to read the organization's users")]
+    Forbidden(Box<Detail>),
+    /// 429.
+    #[error("{0}: too many requests; raise the poll interval, or use an admin key that nothing else uses")]
+    RateLimited(Box<Detail>),
+    /// 5xx.
+    #[error("{0}: the API or a gateway before it is in trouble; the next walk tries again")]
+    ServerError(Box<Detail>),
+    /// Another 4xx.
+    #[error("{0}: the request was not accepted; check the base URL")]
+    ClientError(Box<Detail>),
+    /// No answer in time.
+    #[error(
+        "{0}: no answer in time; check the network, or raise --poll.request-timeout or --poll.stall-timeout"
+    )]
+    Timeout(Box<Detail>),
+    /// No connection, or a connection that broke.
+    #[error("{0}: the connection failed; check the network, the proxy and the base URL")]
+    Connect(Box<Detail>),
+    /// No secure connection.
+    #[error(
+        "{0}: no secure connection; if the certificate comes from a private authority, name it with --openai.ca-file"
+    )]
+    Tls(Box<Detail>),
+    /// An answer that is no page of the list, or pages that do not fit together.
+    #[error("{0}: this is not the user list of the Admin API; check the base URL and what stands between")]
+    InvalidResponse(Box<Detail>),
+    /// Stopped from inside, by a shutdown.
+    #[error("{0}: cancelled")]
+    Cancelled(Box<Detail>),
+}
+
+/// What was asked and what came back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// The organization's name.
+    pub organization: String,
+    /// What was asked, such as `page 3 of GET https://api.openai.com/v1/organization/users`.
+    pub asked: String,
+    /// The status code, where there was an answer.
+    pub status: Option<u16>,
+    /// The API's `error.message`, made harmless.
+    pub message: Option<String>,
+    /// The API's `error.code`, made harmless.
+    pub code: Option<String>,
+    /// The header `x-request-id`, made harmless.
+    pub request_id: Option<String>,
+    /// What else is known of the cause.
+    pub cause: Option<String>,
+}
+
+impl Error {
+    /// The value of the label `result`.
+    pub fn result(&self) -> &'static str {
+        match self {
+            Error::Unauthorized(_) => "unauthorized",
+            Error::Forbidden(_) => "forbidden",
+            Error::RateLimited(_) => "rate_limited",
+            Error::ServerError(_) => "server_error",
+            Error::ClientError(_) => "client_error",
+            Error::Timeout(_) => "timeout",
+            Error::Connect(_) => "connect",
+            Error::Tls(_) => "tls",
+            Error::InvalidResponse(_) => "invalid_response",
+            Error::Cancelled(_) => "cancelled",
+        }
+    }
+
+    /// Whether the API refused the key: trying again soon is of no use.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Error::Unauthorized(_) | Error::Forbidden(_))
+    }
+
+    /// What was asked and what came back.
+    pub fn detail(&self) -> &Detail {
+        match self {
+            Error::Unauthorized(detail)
+            | Error::Forbidden(detail)
+            | Error::RateLimited(detail)
+            | Error::ServerError(detail)
+            | Error::ClientError(detail)
+            | Error::Timeout(detail)
+            | Error::Connect(detail)
+            | Error::Tls(detail)
+            | Error::InvalidResponse(detail)
+            | Error::Cancelled(detail) => detail,
+        }
+    }
+
+    /// The error that an answer with a status other than 200 is.
+    pub(super) fn from_status(status: StatusCode, mut detail: Box<Detail>) -> Self {
+        detail.status = Some(status.as_u16());
+        match status.as_u16() {
+            401 => Error::Unauthorized(detail),
+            403 => Error::Forbidden(detail),
+            429 => Error::RateLimited(detail),
+            500.. => Error::ServerError(detail),
+            400..=499 => Error::ClientError(detail),
+            300..=399 => Error::InvalidResponse(Box::new(
+                detail
+                    .with_cause("it is a redirect, which is not followed, as the admin key would go with it"),
+            )),
+            _ => Error::InvalidResponse(detail),
+        }
+    }
+}
+
+impl Detail {
+    /// The same, with a cause.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Takes what an error body says: `{"error": {"message", "type", "param", "code"}}`.
+    pub(super) fn read_error_body(&mut self, body: &[u8], key: &AdminKey) {
+        let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
+        let error = &body["error"];
+        let text = |field: &str| error[field].as_str().filter(|text| !text.trim().is_empty());
+        self.message = text("message").map(|message| harmless(message, key));
+        self.code = text("code").map(identifier);
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "organization {:?}, {}", self.organization, self.asked)?;
+        if let Some(status) = self.status {
+            write!(f, ": answered {status}")?;
+            if let Some(reason) =
+                StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason())
+            {
+                write!(f, " {reason}")?;
+            }
+        }
+        if let Some(message) = &self.message {
+            write!(f, ", {message:?}")?;
+        }
+        let code = self.code.as_ref().map(|code| format!("code {code}"));
+        let request_id = self.request_id.as_ref().map(|id| format!("x-request-id {id}"));
+        let known: Vec<String> = [code, request_id].into_iter().flatten().collect();
+        if !known.is_empty() {
+            write!(f, " ({})", known.join(", "))?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text from outside, fit for a log line: without the key, without what looks like a key or an address, on one
+/// line, and short.
+pub(super) fn harmless(text: &str, key: &AdminKey) -> String {
+    const LONGEST: usize = 200;
+    let mut clean = String::new();
+    for word in key.redact(text).split_whitespace() {
+        if word.contains('@') {
+            clean.push_str("<address>");
+        } else if word.contains("sk-") {
+            clean.push_str("<key>");
+        } else {
+            clean.extend(word.chars().filter(|c| !c.is_control()));
+        }
+        clean.push(' ');
+        if clean.len() > LONGEST {
+            break;
+        }
+    }
+    let clean = clean.trim_end();
+    match clean.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &clean[..end]),
+        None => clean.to_owned(),
+    }
+}
+
+/// A text from outside that should be an identifier.
+pub(super) fn identifier(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> AdminKey {
+        AdminKey::parse("very-secret").unwrap()
+    }
+
+    #[test]
+    fn a_message_names_everything_and_how_to_mend_it() {
+        let mut detail = Detail {
+            organization: "acme".into(),
+            asked: "page 1 of GET https://api.openai.com/v1/organization/users".into(),
+            request_id: Some("req_1".into()),
+            ..Detail::default()
+        };
+        let body =
+            br#"{"error":{"message":"Incorrect API key provided: sk-admin-1234","code":"invalid_api_key"}}"#;
+        detail.read_error_body(body, &key());
+        assert_eq!(
+            Error::from_status(StatusCode::UNAUTHORIZED, Box::new(detail)).to_string(),
+            "organization \"acme\", page 1 of GET https://api.openai.com/v1/organization/users: answered 401 \
+             Unauthorized, \"Incorrect API key provided: <key>\" (code invalid_api_key, x-request-id req_1): the \
+             admin key was refused; admin keys are made at \
+             https://platform.openai.com/settings/organization/admin-keys"
+        );
+    }
+
+    #[test]
+    fn texts_from_outside_lose_keys_addresses_and_control_characters() {
+        let text = "no very-secret for\n\"jo@example.com\" or <x@y> \u{1b}[31m sk-proj-1";
+        assert_eq!(harmless(text, &key()), "no <key> for <address> or <address> [31m <key>");
+        assert!(harmless(&"long ".repeat(1000), &key()).len() <= 203);
+        assert_eq!(identifier("a b\"c\n"), "abc");
+    }
+
+    #[test]
+    fn statuses_have_their_results() {
+        let result =
+            |status| Error::from_status(StatusCode::from_u16(status).unwrap(), Box::default()).result();
+        let expected = [
+            (204, "invalid_response"),
+            (302, "invalid_response"),
+            (400, "client_error"),
+            (401, "unauthorized"),
+            (403, "forbidden"),
+            (404, "client_error"),
+            (429, "rate_limited"),
+            (500, "server_error"),
+            (503, "server_error"),
+            (599, "server_error"),
+        ];
+        for (status, expected) in expected {
+            assert_eq!(result(status), expected, "{status}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A user, as far as it is read: names and pictures are never decoded.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+
+use super::field::{Field, Object, Objects, Record, read_into};
+
+/// Entries of a user's list of projects that are read; what follows is left out.
+const MOST_PROJECTS: usize = 10_000;
+
+/// The longest id in bytes that can be used as a cursor.
+const LONGEST_ID: usize = 256;
+
+/// One `organization.user` of the list (source: API reference, "List users").
+///
+/// Timestamps are Unix seconds above 0. Text borrows from the page's body where it has no escapes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct User<'a> {
+    /// The user's id, usable in other endpoints and as a cursor.
+    pub id: Cow<'a, str>,
+    /// When the user was added.
+    pub added_at: Field<i64>,
+    /// The last use of an API key of the user; null where there was none.
+    pub api_key_last_used_at: Field<i64>,
+    /// When the user was created.
+    pub created: Field<i64>,
+    /// Metadata.
+    pub developer_persona: Field<Cow<'a, str>>,
+    /// The user's address.
+    pub email: Field<Cow<'a, str>>,
+    /// Whether this is the organization's default user.
+    pub is_default: Field<bool>,
+    /// Whether the user is an authorized purchaser for Scale Tier.
+    pub is_scale_tier_authorized_purchaser: Field<bool>,
+    /// Whether the user is managed through SCIM.
+    pub is_scim_managed: Field<bool>,
+    /// Whether the user is a service account.
+    pub is_service_account: Field<bool>,
+    /// The user's projects, if included.
+    pub projects: Field<Vec<Project<'a>>>,
+    /// `owner` or `reader`, to be treated as open.
+    pub role: Field<Cow<'a, str>>,
+    /// Metadata.
+    pub technical_level: Field<Cow<'a, str>>,
+    /// Nested details.
+    pub user: Field<Account<'a>>,
+}
+
+/// The nested `user` of a user.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Account<'a> {
+    /// Whether the user is banned.
+    pub banned: Field<bool>,
+    /// When the user was banned.
+    pub banned_at: Field<i64>,
+    /// The user's address.
+    pub email: Field<Cow<'a, str>>,
+    /// Whether the user is enabled.
+    pub enabled: Field<bool>,
+}
+
+/// One project of a user.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Project<'a> {
+    /// The project's id.
+    pub id: Field<Cow<'a, str>>,
+    /// The project's name.
+    pub name: Field<Cow<'a, str>>,
+    /// The user's role in it.
+    pub role: Field<Cow<'a, str>>,
+}
+
+impl<'de> Record<'de> for User<'de> {
+    fn read<D: Deserializer<'de>, const CAREFUL: bool>(
+        &mut self,
+        key: &str,
+        value: D,
+    ) -> Result<(), D::Error> {
+        match key {
+            "id" => {
+                let mut id = Field::Absent;
+                let read = read_into(&mut id, value);
+                self.id = usable_id(id).unwrap_or_default();
+                read
+            }
+            "added_at" => read_time(&mut self.added_at, value).map(|()| forbid_null(&mut self.added_at)),
+            "api_key_last_used_at" => read_time(&mut self.api_key_last_used_at, value),
+            "created" => read_time(&mut self.created, value).map(|()| forbid_null(&mut self.created)),
+            "developer_persona" => read_into(&mut self.developer_persona, value),
+            "email" => read_into(&mut self.email, value),
+            "is_default" => {
+                read_into(&mut self.is_default, value).map(|()| forbid_null(&mut self.is_default))
+            }
+            "is_scale_tier_authorized_purchaser" => {
+                read_into(&mut self.is_scale_tier_authorized_purchaser, value)
+            }
+            "is_scim_managed" => {
+                read_into(&mut self.is_scim_managed, value).map(|()| forbid_null(&mut self.is_scim_managed))
+            }
+            "is_service_account" => read_into(&mut self.is_service_account, value)
+                .map(|()| forbid_null(&mut self.is_service_account)),
+            "projects" => {
+                let mut list = Field::<Object<ProjectList<'de>, CAREFUL>>::Absent;
+                let read = read_into(&mut list, value);
+                self.projects = list.and_then(|Object(list)| list.0.value().cloned());
+                read
+            }
+            "role" => read_into(&mut self.role, value),
+            "technical_level" => read_into(&mut self.technical_level, value),
+            "user" => {
+                let mut account = Field::<Object<Account<'de>, CAREFUL>>::Absent;
+                let read = read_into(&mut account, value);
+                self.user = account.and_then(|Object(account)| Some(account)).not_null();
+                read
+            }
+            _ => skip(value),
+        }
+    }
+}
+
+impl<'de> Record<'de> for Account<'de> {
+    fn read<D: Deserializer<'de>, const CAREFUL: bool>(
+        &mut self,
+        key: &str,
+        value: D,
+    ) -> Result<(), D::Error> {
+        match key {
+            "banned" => read_into(&mut self.banned, value),
+            "banned_at" => read_time(&mut self.banned_at, value),
+            "email" => read_into(&mut self.email, value),
+            "enabled" => read_into(&mut self.enabled, value),
+            _ => skip(value),
+        }
+    }
+}
+
+impl<'de> Record<'de> for Project<'de> {
+    fn read<D: Deserializer<'de>, const CAREFUL: bool>(
+        &mut self,
+        key: &str,
+        value: D,
+    ) -> Result<(), D::Error> {
+        match key {
+            "id" => read_into(&mut self.id, value),
+            "name" => read_into(&mut self.name, value),
+            "role" => read_into(&mut self.role, value),
+            _ => skip(value),
+        }
+    }
+}
+
+/// The object around a user's projects.
+#[derive(Default)]
+struct ProjectList<'a>(Field<Vec<Project<'a>>>);
+
+impl<'de> Record<'de> for ProjectList<'de> {
+    fn read<D: Deserializer<'de>, const CAREFUL: bool>(
+        &mut self,
+        key: &str,
+        value: D,
+    ) -> Result<(), D::Error> {
+        if key != "data" {
+            return skip(value);
+        }
+        let mut data = Field::<Objects<Project<'de>, CAREFUL>>::Absent;
+        let read = read_into(&mut data, value);
+        self.0 = data
+            .and_then(|Objects(entries)| Some(entries.into_iter().take(MOST_PROJECTS).flatten().collect()))
+            .not_null();
+        read
+    }
+}
+
+/// An id that names somebody: not blank, and short enough to be sent back as a cursor.
+pub(super) fn usable_id(id: Field<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    match id {
+        Field::Value(id) if !id.trim().is_empty() && id.len() <= LONGEST_ID => Some(id),
+        _ => None,
+    }
+}
+
+fn read_time<'de, D: Deserializer<'de>>(place: &mut Field<i64>, value: D) -> Result<(), D::Error> {
+    read_into(place, value)?;
+    *place = place.and_then(|seconds| (seconds > 0).then_some(seconds));
+    Ok(())
+}
+
+fn forbid_null<T: Copy>(place: &mut Field<T>) {
+    *place = place.not_null();
+}
+
+fn skip<'de, D: Deserializer<'de>>(value: D) -> Result<(), D::Error> {
+    IgnoredAny::deserialize(value).map(|_| ())
+}

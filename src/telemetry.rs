@@ -1,0 +1,175 @@
+//! The exporter's own counters and histograms, handed down as handles: there are no globals.
+//!
+//! It must not know what the rooms above do; they tell it what happened.
+
+use std::time::Duration;
+
+use prometheus::{
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::Collector,
+};
+
+use crate::catalog::{self, Family, Kind};
+
+/// All the exporter's own families, registered once. Clones share the same values.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    walks: IntCounterVec,
+    api_requests: IntCounterVec,
+    api_request_duration: HistogramVec,
+    api_retries: IntCounterVec,
+    api_response_bytes: IntCounterVec,
+    api_rate_limit_remaining: GaugeVec,
+    walk_anomalies: IntCounterVec,
+    http_requests: IntCounterVec,
+    http_request_duration: HistogramVec,
+    config_reload_successful: IntGauge,
+    config_reload_success_timestamp: Gauge,
+}
+
+/// The handle of one organization.
+#[derive(Debug, Clone)]
+pub struct OrganizationTelemetry {
+    organization: String,
+    all: Telemetry,
+}
+
+impl Telemetry {
+    /// Registers the families with `registry`.
+    ///
+    /// # Panics
+    ///
+    /// If they are registered there already.
+    pub fn new(registry: &Registry) -> Self {
+        let build_info = register(registry, gauges(&catalog::BUILD_INFO));
+        build_info
+            .with_label_values(&[env!("REVISION"), env!("RUSTC_VERSION"), env!("CARGO_PKG_VERSION")])
+            .set(1);
+        Self {
+            walks: register(registry, counters(&catalog::WALKS)),
+            api_requests: register(registry, counters(&catalog::API_REQUESTS)),
+            api_request_duration: register(registry, histograms(&catalog::API_REQUEST_DURATION)),
+            api_retries: register(registry, counters(&catalog::API_RETRIES)),
+            api_response_bytes: register(registry, counters(&catalog::API_RESPONSE_BYTES)),
+            api_rate_limit_remaining: register(
+                registry,
+                GaugeVec::new(
+                    opts(&catalog::API_RATE_LIMIT_REMAINING),
+                    catalog::API_RATE_LIMIT_REMAINING.labels,
+                )
+                .expect("the catalog's names are valid"),
+            ),
+            walk_anomalies: register(registry, counters(&catalog::WALK_ANOMALIES)),
+            http_requests: register(registry, counters(&catalog::HTTP_REQUESTS)),
+            http_request_duration: register(registry, histograms(&catalog::HTTP_REQUEST_DURATION)),
+            config_reload_successful: register(
+                registry,
+                IntGauge::with_opts(opts(&catalog::CONFIG_RELOAD_SUCCESSFUL))
+                    .expect("the catalog's names are valid"),
+            ),
+            config_reload_success_timestamp: register(
+                registry,
+                Gauge::with_opts(opts(&catalog::CONFIG_RELOAD_SUCCESS_TIMESTAMP))
+                    .expect("the catalog's names are valid"),
+            ),
+        }
+    }
+
+    /// The handle of `organization`, with every known label value at 0 from now on.
+    pub fn organization(&self, organization: &str) -> OrganizationTelemetry {
+        for result in catalog::WALK_RESULTS {
+            self.walks.with_label_values(&[organization, result]);
+        }
+        for code in catalog::API_CODES {
+            self.api_requests.with_label_values(&[*code, organization]);
+        }
+        for reason in catalog::RETRY_REASONS {
+            self.api_retries.with_label_values(&[organization, reason]);
+        }
+        for kind in catalog::ANOMALY_KINDS {
+            self.walk_anomalies.with_label_values(&[*kind, organization]);
+        }
+        self.api_request_duration.with_label_values(&[organization]);
+        self.api_response_bytes.with_label_values(&[organization]);
+        OrganizationTelemetry { organization: organization.to_owned(), all: self.clone() }
+    }
+
+    /// A request to `handler` was answered with `code` after `duration`.
+    pub fn http_request(&self, handler: &str, code: u16, duration: Duration) {
+        self.http_requests.with_label_values(&[&code.to_string(), handler]).inc();
+        self.http_request_duration.with_label_values(&[handler]).observe(duration.as_secs_f64());
+    }
+
+    /// The configuration was loaded at `unix_seconds`.
+    pub fn config_loaded(&self, unix_seconds: f64) {
+        self.config_reload_successful.set(1);
+        self.config_reload_success_timestamp.set(unix_seconds);
+    }
+}
+
+impl OrganizationTelemetry {
+    /// A handle that nobody reads, for walks outside the server.
+    pub fn detached(organization: &str) -> Self {
+        Telemetry::new(&Registry::new()).organization(organization)
+    }
+
+    /// A walk ended with `result`, one of [`catalog::WALK_RESULTS`].
+    pub fn walk(&self, result: &str) {
+        self.all.walks.with_label_values(&[self.organization.as_str(), result]).inc();
+    }
+
+    /// A walk met an anomaly of `kind`, one of [`catalog::ANOMALY_KINDS`].
+    pub fn anomaly(&self, kind: &str) {
+        self.all.walk_anomalies.with_label_values(&[kind, &self.organization]).inc();
+    }
+
+    /// An attempt at a request ended after `duration`, with a status `code` or without an answer.
+    pub fn api_request(&self, code: Option<u16>, duration: Duration) {
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        self.all.api_requests.with_label_values(&[code.as_str(), &self.organization]).inc();
+        self.all
+            .api_request_duration
+            .with_label_values(&[self.organization.as_str()])
+            .observe(duration.as_secs_f64());
+    }
+
+    /// A request is about to be sent again because of `reason`, one of [`catalog::RETRY_REASONS`].
+    pub fn api_retry(&self, reason: &str) {
+        self.all.api_retries.with_label_values(&[self.organization.as_str(), reason]).inc();
+    }
+
+    /// `bytes` of a body came in, after decompression.
+    pub fn api_response_bytes(&self, bytes: u64) {
+        self.all.api_response_bytes.with_label_values(&[self.organization.as_str()]).inc_by(bytes);
+    }
+
+    /// The API says that `requests` are left in this window.
+    pub fn api_rate_limit_remaining(&self, requests: f64) {
+        self.all.api_rate_limit_remaining.with_label_values(&[self.organization.as_str()]).set(requests);
+    }
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+fn counters(family: &Family) -> IntCounterVec {
+    IntCounterVec::new(opts(family), family.labels).expect("the catalog's names are valid")
+}
+
+fn gauges(family: &Family) -> IntGaugeVec {
+    IntGaugeVec::new(opts(family), family.labels).expect("the catalog's names are valid")
+}
+
+fn histograms(family: &Family) -> HistogramVec {
+    let mut opts = HistogramOpts::new(family.name, family.help);
+    if let Kind::Histogram(bounds) = family.kind {
+        opts = opts.buckets(bounds.to_vec());
+    }
+    HistogramVec::new(opts, family.labels).expect("the catalog's names are valid")
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
+    registry.register(Box::new(collector.clone())).expect("each family is registered once");
+    collector
+}
