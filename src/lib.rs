@@ -31,5 +31,6 @@
 pub mod admin_api;
 pub mod catalog;
 pub mod clock;
+pub mod composition;
 pub mod simulator;
 pub mod telemetry;

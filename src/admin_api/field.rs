@@ -38,7 +38,8 @@ impl<T> Field<T> {
     }
 
     /// The field where the reference does not allow null: null is a wrong type there, and so counts as absent.
-    pub(super) fn not_null(self) -> Self {
+    #[must_use]
+    pub fn not_null(self) -> Self {
         match self {
             Field::Null => Field::Absent,
             other => other,

@@ -1,0 +1,178 @@
+//! Names that the API chooses (roles, personas, projects), as small numbers, and counts by them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::admin_api::Field;
+
+/// The number of everything without a name.
+pub(super) const UNKNOWN: usize = 0;
+
+/// The number of everything that is not told apart.
+pub(super) const OTHER: usize = 1;
+
+/// The longest name in characters.
+const LONGEST_NAME: usize = 64;
+
+/// Names of one kind; each has a number from [`OTHER`] + 1 on.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    numbers: HashMap<Box<str>, usize>,
+    names: Vec<Box<str>>,
+    /// How many are told apart; what comes after them is [`OTHER`].
+    most: usize,
+}
+
+/// Something counted, which can be added to its like.
+pub(super) trait Tally: Clone + Default {
+    /// Adds what `other` counted.
+    fn merge(&mut self, other: &Self);
+
+    /// How many users it stands for.
+    fn users(&self) -> u64;
+}
+
+/// Counts by name.
+#[derive(Debug, Clone)]
+pub(super) struct Values<T> {
+    names: Names,
+    counts: Vec<T>,
+}
+
+/// Counts by label value, few enough for labels.
+pub(super) struct Folded<T> {
+    /// Names with their counts, in byte order.
+    pub(super) named: Vec<(String, T)>,
+    /// What has a name but no series of its own, if there is any.
+    pub(super) other: Option<T>,
+    /// What has no name, if there is any.
+    pub(super) unknown: Option<T>,
+}
+
+impl Names {
+    pub(super) fn new(most: usize) -> Self {
+        Self { numbers: HashMap::new(), names: Vec::new(), most }
+    }
+
+    /// The number of the name in `field`.
+    pub(super) fn number(&mut self, field: &Field<Cow<'_, str>>) -> usize {
+        match field.value().map(|name| name.trim()) {
+            None | Some("" | "unknown") => UNKNOWN,
+            Some("other") => OTHER,
+            Some(name) if name.len() > LONGEST_NAME && name.chars().count() > LONGEST_NAME => OTHER,
+            Some(name) => self.number_of(name),
+        }
+    }
+
+    fn number_of(&mut self, name: &str) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        if self.names.len() >= self.most {
+            return OTHER;
+        }
+        let number = self.names.len() + OTHER + 1;
+        self.names.push(name.into());
+        self.numbers.insert(name.into(), number);
+        number
+    }
+
+    /// The number that `number` of `other` has here.
+    pub(super) fn translate(&mut self, number: usize, other: &Self) -> usize {
+        match other.name(number) {
+            Some(name) => self.number_of(name),
+            None => number,
+        }
+    }
+
+    /// The name with `number`, if it is one of a name.
+    pub(super) fn name(&self, number: usize) -> Option<&str> {
+        number.checked_sub(OTHER + 1).map(|index| &*self.names[index])
+    }
+}
+
+impl Tally for u64 {
+    fn merge(&mut self, other: &Self) {
+        *self += other;
+    }
+
+    fn users(&self) -> u64 {
+        *self
+    }
+}
+
+impl<T: Tally> Values<T> {
+    /// The counts of the name in `field`.
+    pub(super) fn of(&mut self, field: &Field<Cow<'_, str>>) -> &mut T {
+        let number = self.names.number(field);
+        at(&mut self.counts, number)
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (number, counts) in other.counts.iter().enumerate() {
+            let number = self.names.translate(number, &other.names);
+            at(&mut self.counts, number).merge(counts);
+        }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.counts.iter().map(T::users).sum()
+    }
+
+    /// Keeps at most `most` names: those of `first`, then those with most users, equal numbers in byte order. The
+    /// rest is added up.
+    pub(super) fn fold(&self, first: &[&str], most: usize) -> Folded<T> {
+        let seen = |number: usize| self.counts.get(number).filter(|counts| counts.users() > 0).cloned();
+        let mut named: Vec<(&str, &T)> = self
+            .counts
+            .iter()
+            .enumerate()
+            .filter_map(|(number, counts)| Some((self.names.name(number)?, counts)))
+            .collect();
+        named.sort_by_key(|(name, counts)| {
+            let place = first.iter().position(|first| first == name).unwrap_or(first.len());
+            (place, std::cmp::Reverse(counts.users()), *name)
+        });
+        let mut other = seen(OTHER);
+        for (_, counts) in named.drain(most.min(named.len())..) {
+            other.get_or_insert_default().merge(counts);
+        }
+        named.sort_unstable_by_key(|(name, _)| *name);
+        let named = named.into_iter().map(|(name, counts)| (name.to_owned(), counts.clone())).collect();
+        Folded { named, other, unknown: seen(UNKNOWN) }
+    }
+}
+
+impl<T> Default for Values<T> {
+    fn default() -> Self {
+        Self { names: Names::new(4096), counts: Vec::new() }
+    }
+}
+
+/// Equal are counts that are equal name by name, in whatever order the names came.
+impl<T: Tally + PartialEq> PartialEq for Values<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let by_name = |values: &Self| {
+            let mut counts: Vec<(Option<String>, usize, T)> = values
+                .counts
+                .iter()
+                .enumerate()
+                .filter(|(_, counts)| counts.users() > 0)
+                .map(|(number, counts)| {
+                    (values.names.name(number).map(str::to_owned), number.min(OTHER + 1), counts.clone())
+                })
+                .collect();
+            counts.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+            counts
+        };
+        by_name(self) == by_name(other)
+    }
+}
+
+/// The place with `number`, made if it is not there yet.
+pub(super) fn at<T: Default>(places: &mut Vec<T>, number: usize) -> &mut T {
+    if places.len() <= number {
+        places.resize_with(number + 1, T::default);
+    }
+    &mut places[number]
+}

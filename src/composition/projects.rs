@@ -1,0 +1,181 @@
+//! Users by project and role.
+
+use std::cmp::Reverse;
+
+use super::figures::{Label, Row, row};
+use super::names::{Names, OTHER, UNKNOWN, Values, at};
+use crate::admin_api::{Field, Project};
+
+/// The longest project name in characters; a longer one is cut.
+const LONGEST_PROJECT_NAME: usize = 64;
+
+/// All projects of a walk.
+#[derive(Debug, Clone)]
+pub(super) struct Projects {
+    ids: Names,
+    roles: Names,
+    projects: Vec<ProjectCounts>,
+    /// Users who have a list of projects.
+    listed: u64,
+    /// Users whose list is empty.
+    without: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct ProjectCounts {
+    name: Option<Box<str>>,
+    /// Users in the project, each once.
+    users: u64,
+    /// Users by the number of their role, each once per role.
+    roles: Vec<u64>,
+}
+
+/// The series of projects.
+#[derive(Debug, Default)]
+pub(super) struct ProjectFigures {
+    /// project_id, project_role.
+    pub(super) users: Vec<Row<2>>,
+    /// project_id, project_name.
+    pub(super) names: Vec<Row<2>>,
+    pub(super) without: Option<u64>,
+}
+
+impl Projects {
+    /// Counts the projects of one user.
+    pub(super) fn add(&mut self, field: &Field<Vec<Project<'_>>>) {
+        let Some(projects) = field.value() else { return };
+        self.listed += 1;
+        self.without += u64::from(projects.is_empty());
+        let mut memberships: Vec<(usize, usize)> = projects
+            .iter()
+            .map(|project| {
+                let id = self.ids.number(&project.id);
+                let counts = at(&mut self.projects, id);
+                if counts.name.is_none() && id > OTHER {
+                    counts.name = project.name.value().and_then(|name| project_name(name));
+                }
+                (id, self.roles.number(&project.role))
+            })
+            .collect();
+        memberships.sort_unstable();
+        memberships.dedup();
+        let mut last = None;
+        for (id, role) in memberships {
+            let counts = &mut self.projects[id];
+            counts.users += u64::from(last != Some(id));
+            *at(&mut counts.roles, role) += 1;
+            last = Some(id);
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.listed += other.listed;
+        self.without += other.without;
+        for (id, theirs) in other.projects.iter().enumerate() {
+            let id = self.ids.translate(id, &other.ids);
+            let ours = at(&mut self.projects, id);
+            ours.users += theirs.users;
+            if ours.name.is_none() {
+                ours.name.clone_from(&theirs.name);
+            }
+            for (role, users) in theirs.roles.iter().enumerate() {
+                let role = self.roles.translate(role, &other.roles);
+                *at(&mut ours.roles, role) += users;
+            }
+        }
+    }
+
+    /// The series, with the `most` largest projects by themselves.
+    pub(super) fn figures(&self, most: usize) -> ProjectFigures {
+        let role_label = self.role_labels();
+        let mut ranked: Vec<(&str, &ProjectCounts)> = self
+            .projects
+            .iter()
+            .enumerate()
+            .filter_map(|(number, counts)| Some((self.ids.name(number)?, counts)))
+            .collect();
+        ranked.sort_unstable_by_key(|(id, counts)| (Reverse(counts.users), *id));
+        let rest = ranked.split_off(most.min(ranked.len()));
+        ranked.sort_unstable_by_key(|(id, _)| *id);
+
+        let mut figures = ProjectFigures {
+            without: (self.listed > 0).then_some(self.without),
+            ..ProjectFigures::default()
+        };
+        for (id, counts) in &ranked {
+            let name = counts.name.as_deref().unwrap_or("unknown");
+            figures.names.push(row([Label::from((*id).to_owned()), Label::from(name.to_owned())], 1));
+            push(&mut figures.users, id, [*counts].into_iter(), &role_label);
+        }
+        let reserved = |number: usize| self.projects.get(number).into_iter();
+        let rest = rest.into_iter().map(|(_, counts)| counts).chain(reserved(OTHER));
+        push(&mut figures.users, "other", rest, &role_label);
+        push(&mut figures.users, "unknown", reserved(UNKNOWN), &role_label);
+        figures
+    }
+
+    /// The label of each role by its number; at most 20 are told apart.
+    fn role_labels(&self) -> Vec<String> {
+        let mut memberships = Values::<u64>::default();
+        let name = |number: usize| self.roles.name(number).unwrap_or(["unknown", "other"][number.min(OTHER)]);
+        for counts in &self.projects {
+            for (role, users) in counts.roles.iter().enumerate() {
+                *memberships.of(&Field::Value(name(role).into())) += users;
+            }
+        }
+        let kept = memberships.fold(&[], super::figures::MOST_VALUES).named;
+        let highest = self.projects.iter().map(|counts| counts.roles.len()).max().unwrap_or_default();
+        (0..highest)
+            .map(|number| match self.roles.name(number) {
+                Some(name) if kept.iter().all(|(kept, _)| kept != name) => "other".to_owned(),
+                _ => name(number).to_owned(),
+            })
+            .collect()
+    }
+}
+
+/// Adds the series of one `project_id`, the sum of `projects`, in byte order of the role.
+fn push<'p>(
+    rows: &mut Vec<Row<2>>,
+    id: &str,
+    projects: impl Iterator<Item = &'p ProjectCounts>,
+    role_label: &[String],
+) {
+    let mut by_role = std::collections::BTreeMap::<&str, u64>::new();
+    for counts in projects {
+        for (role, users) in counts.roles.iter().enumerate().filter(|(_, users)| **users > 0) {
+            *by_role.entry(&role_label[role]).or_default() += users;
+        }
+    }
+    for (role, users) in by_role {
+        rows.push(row([Label::from(id.to_owned()), Label::from(role.to_owned())], users));
+    }
+}
+
+fn project_name(name: &str) -> Option<Box<str>> {
+    let name: String = name.trim().chars().take(LONGEST_PROJECT_NAME).collect();
+    (!name.is_empty()).then(|| name.into_boxed_str())
+}
+
+impl Default for Projects {
+    fn default() -> Self {
+        Self {
+            ids: Names::new(100_000),
+            roles: Names::new(4096),
+            projects: Vec::new(),
+            listed: 0,
+            without: 0,
+        }
+    }
+}
+
+/// Equal are projects that yield the same series, however many are told apart.
+impl PartialEq for Projects {
+    fn eq(&self, other: &Self) -> bool {
+        let series = |projects: &Self| {
+            let figures = projects.figures(usize::MAX);
+            (figures.users, figures.names, figures.without, projects.listed)
+        };
+        series(self) == series(other)
+    }
+}
