@@ -32,5 +32,7 @@ pub mod admin_api;
 pub mod catalog;
 pub mod clock;
 pub mod composition;
+pub mod roster;
 pub mod simulator;
 pub mod telemetry;
+pub mod walk;

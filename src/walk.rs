@@ -1,0 +1,139 @@
+//! One complete pass over all pages of an organization, or a reason why there is none.
+//!
+//! A walk is complete or it failed; there is nothing between. It must not know schedules or who looks at the
+//! result, so that `once` walks without a poller.
+
+mod pages;
+mod pass;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::admin_api::Error;
+use crate::clock::{Clock, Moment};
+use crate::composition::{self, Composition};
+use crate::roster::Roster;
+use crate::telemetry::OrganizationTelemetry;
+
+pub use pages::Pages;
+use pass::{Ended, Pass};
+
+/// How to walk.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The time that a walk may take.
+    pub timeout: Duration,
+    /// A walk fails when no page was accepted for that long, waits for retries included.
+    pub stall_timeout: Duration,
+    /// What to count by.
+    pub composition: Arc<composition::Options>,
+}
+
+/// A walk over all pages.
+#[derive(Debug)]
+pub struct CompletedWalk {
+    /// What it counted.
+    pub composition: Composition,
+    /// Whom it met.
+    pub roster: Roster,
+    /// When, how far, and what was odd.
+    pub summary: Summary,
+}
+
+/// A walk that counts for nothing.
+#[derive(Debug)]
+pub struct FailedWalk {
+    /// Why.
+    pub error: Error,
+    /// When, how far, and what was odd.
+    pub summary: Summary,
+}
+
+/// What can be said of any walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// When it began: the reference time of all ages.
+    pub start: Moment,
+    /// When it ended.
+    pub end: Moment,
+    /// Pages accepted.
+    pub pages: u64,
+    /// What was odd.
+    pub anomalies: Anomalies,
+}
+
+/// Oddities that a walk can get over, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Anomalies {
+    /// A user who stood in the list already.
+    pub duplicate: u64,
+    /// More pages announced, and no cursor for them.
+    pub missing_cursor: u64,
+    /// A cursor whose user had gone.
+    pub cursor_gone: u64,
+}
+
+/// How far a walk has come, over all its passes.
+#[derive(Debug, Default)]
+struct Progress {
+    asked: u64,
+    accepted: u64,
+    anomalies: Anomalies,
+}
+
+impl Anomalies {
+    /// The number of each kind, under the value of the label `kind`.
+    pub fn by_kind(&self) -> [(&'static str, u64); 3] {
+        [
+            ("cursor_gone", self.cursor_gone),
+            ("duplicate", self.duplicate),
+            ("missing_cursor", self.missing_cursor),
+        ]
+    }
+}
+
+impl Summary {
+    /// How long the walk took.
+    pub fn duration(&self) -> Duration {
+        self.end.instant - self.start.instant
+    }
+}
+
+/// Walks over `pages` once, starting now.
+///
+/// # Errors
+///
+/// If any page could not be had or did not fit the others. Nothing that was counted until then is given out.
+pub async fn walk<P: Pages>(
+    pages: &P,
+    options: &Options,
+    clock: Clock,
+    telemetry: &OrganizationTelemetry,
+) -> Result<CompletedWalk, Box<FailedWalk>> {
+    let start = clock.now();
+    let mut progress = Progress::default();
+    let mut may_start_over = true;
+    loop {
+        let composition = Composition::new(options.composition.clone(), start.whole_unix_seconds());
+        let mut pass = Pass::new(pages, telemetry, composition, &mut progress);
+        let ended = pass.run(start.instant + options.timeout, options.stall_timeout, may_start_over).await;
+        let (composition, roster) = pass.into_counted();
+        let summary =
+            Summary { start, end: clock.now(), pages: progress.accepted, anomalies: progress.anomalies };
+        match ended {
+            Ok(Ended::AllPages) => return Ok(CompletedWalk { composition, roster, summary }),
+            Ok(Ended::Lost) => may_start_over = false,
+            Err(error) => return Err(Box::new(FailedWalk { error, summary })),
+        }
+    }
+}
+
+/// The earlier of the walk's deadline and the moment at which it counts as stalled.
+fn limit(deadline: Instant, progress: Instant, stall_timeout: Duration) -> Instant {
+    deadline.min(progress + stall_timeout)
+}
+
+#[cfg(test)]
+mod tests;
