@@ -1,0 +1,195 @@
+//! The one collector over the board. It loads the state of each organization once per scrape, so that no scrape
+//! mixes two walks.
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto;
+
+use crate::catalog::{self, Family, Part};
+use crate::clock::{Clock, Moment};
+use crate::composition::{Figures, Row};
+use crate::snapshot::{Board, Organization, OrganizationState, Snapshot};
+
+/// What is left out on demand.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Whether projects are named.
+    pub project_names: bool,
+}
+
+/// Collects composition and freshness of all organizations.
+#[derive(Debug)]
+pub struct OrganizationCollector {
+    board: Arc<Board>,
+    clock: Clock,
+    options: Options,
+    descriptions: Vec<Desc>,
+}
+
+/// Samples in the making, by family.
+struct Samples {
+    families: Vec<(&'static Family, Vec<proto::Metric>)>,
+}
+
+impl OrganizationCollector {
+    /// A collector over `board`.
+    ///
+    /// # Panics
+    ///
+    /// If the catalog holds a name that Prometheus does not allow.
+    pub fn new(board: Arc<Board>, clock: Clock, options: Options) -> Self {
+        let describe = |family: &Family| {
+            let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
+            Desc::new(family.name.to_owned(), family.help.to_owned(), labels, Default::default())
+                .expect("the catalog's names are valid")
+        };
+        Self { board, clock, options, descriptions: families().map(describe).collect() }
+    }
+}
+
+impl Collector for OrganizationCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        let now = self.clock.now();
+        let mut samples = Samples { families: families().map(|family| (family, Vec::new())).collect() };
+        for organization in &self.board.organizations {
+            let state = organization.state();
+            let snapshot = state.fresh_snapshot(&now, organization.max_age);
+            freshness(&mut samples, organization, &state, snapshot.is_some());
+            if let Some(snapshot) = snapshot {
+                composition(&mut samples, &organization.name, snapshot, self.options);
+            }
+        }
+        samples.into_families()
+    }
+}
+
+fn families() -> impl Iterator<Item = &'static Family> {
+    catalog::all().filter(|family| family.part != Part::Exporter)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pages and durations stay far below 2^53")]
+fn freshness(samples: &mut Samples, organization: &Organization, state: &OrganizationState, available: bool) {
+    let name = organization.name.as_str();
+    let mut gauge = |family: &'static Family, value: f64| samples.push(family, &[name], value);
+    gauge(&catalog::SNAPSHOT_AVAILABLE, f64::from(u8::from(available)));
+    gauge(&catalog::POLL_INTERVAL, organization.interval.as_secs_f64());
+    gauge(&catalog::SNAPSHOT_MAX_AGE, organization.max_age.as_secs_f64());
+    if let Some(snapshot) = &state.snapshot {
+        gauge(&catalog::LAST_SUCCESS, seconds(&snapshot.summary.end));
+    }
+    if let Some(walk) = &state.last_walk {
+        gauge(&catalog::UP, f64::from(u8::from(walk.failure.is_none())));
+        gauge(&catalog::LAST_WALK_DURATION, walk.duration.as_secs_f64());
+        gauge(&catalog::LAST_WALK_PAGES, walk.pages as f64);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "users and timestamps stay within 2^53")]
+fn composition(samples: &mut Samples, name: &str, snapshot: &Snapshot, options: Options) {
+    let figures: &Figures = &snapshot.figures;
+    // The labels of each row, put in the order of the catalog.
+    samples.rows(&catalog::USERS, &figures.users, |[role, account, scim, status]| {
+        [account, name, role, scim, status]
+    });
+    samples.rows(&catalog::USERS_BY_API_KEY_USE, &figures.by_api_key_use, |[role, account, key_use]| {
+        [account, name, role, key_use]
+    });
+    samples.rows(
+        &catalog::USERS_API_KEY_STALE,
+        &figures.api_key_stale,
+        |[role, account, key_use, older_than]| [account, older_than, name, role, key_use],
+    );
+    samples.rows(&catalog::USERS_RECENTLY_ADDED, &figures.recently_added, |[role, account, within]| {
+        [account, name, role, within]
+    });
+    samples.rows(&catalog::USERS_BY_DEVELOPER_PERSONA, &figures.by_developer_persona, |[persona]| {
+        [persona, name]
+    });
+    samples.rows(&catalog::USERS_BY_TECHNICAL_LEVEL, &figures.by_technical_level, |[level]| [name, level]);
+    samples.rows(&catalog::USERS_BY_EMAIL_DOMAIN, &figures.by_email_domain, |[domain, role]| {
+        [domain, name, role]
+    });
+    samples.rows(&catalog::PROJECT_USERS, &figures.project_users, |[id, role]| [name, id, role]);
+    if options.project_names {
+        samples.rows(&catalog::PROJECT_INFO, &figures.project_info, |[id, project]| [name, id, project]);
+    }
+    samples.rows(&catalog::USERS_WITH_FIELD, &figures.with_field, |[field]| [field, name]);
+
+    for (family, value) in [
+        (&catalog::USER_LAST_ADDED, figures.last_added.map(|time| time as f64)),
+        (&catalog::USER_LAST_BANNED, figures.last_banned.map(|time| time as f64)),
+        (&catalog::USERS_WITHOUT_PROJECT, figures.without_project.map(|users| users as f64)),
+        (&catalog::USERS_DEFAULT, figures.default_users.map(|users| users as f64)),
+        (&catalog::USERS_SCALE_TIER_PURCHASERS, figures.scale_tier_purchasers.map(|users| users as f64)),
+        (&catalog::USERS_UNREADABLE, Some(figures.unreadable as f64)),
+        (&catalog::SNAPSHOT_TIMESTAMP, Some(seconds(&snapshot.summary.start))),
+    ] {
+        if let Some(value) = value {
+            samples.push(family, &[name], value);
+        }
+    }
+    for (kind, number) in snapshot.summary.anomalies.by_kind() {
+        samples.push(&catalog::SNAPSHOT_ANOMALIES, &[kind, name], number as f64);
+    }
+}
+
+/// Milliseconds are as exact as a wall clock is, and a short number reads better.
+fn seconds(moment: &Moment) -> f64 {
+    (moment.unix_seconds() * 1_000.0).floor() / 1_000.0
+}
+
+impl Samples {
+    fn push(&mut self, family: &'static Family, values: &[&str], value: f64) {
+        let mut metric = proto::Metric::from_gauge({
+            let mut gauge = proto::Gauge::default();
+            gauge.set_value(value);
+            gauge
+        });
+        let pair = |(name, value): (&str, &str)| {
+            let mut pair = proto::LabelPair::default();
+            pair.set_name(name.to_owned());
+            pair.set_value(value.to_owned());
+            pair
+        };
+        metric.set_label(family.pairs(values).into_iter().map(pair).collect());
+        let (_, metrics) = self
+            .families
+            .iter_mut()
+            .find(|(known, _)| known.name == family.name)
+            .expect("the collector's families are the catalog's");
+        metrics.push(metric);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "users stay within 2^53")]
+    fn rows<'r, const N: usize, const M: usize>(
+        &mut self,
+        family: &'static Family,
+        rows: &'r [Row<N>],
+        in_order: impl Fn([&'r str; N]) -> [&'r str; M],
+    ) {
+        for row in rows {
+            let values = in_order(row.labels.each_ref().map(|label| &**label));
+            self.push(family, &values, row.value as f64);
+        }
+    }
+
+    fn into_families(self) -> Vec<proto::MetricFamily> {
+        let family = |(family, metrics): (&Family, Vec<proto::Metric>)| {
+            let mut proto = proto::MetricFamily::default();
+            proto.set_name(family.name.to_owned());
+            proto.set_help(family.help.to_owned());
+            proto.set_field_type(proto::MetricType::GAUGE);
+            proto.set_metric(metrics);
+            proto
+        };
+        self.families.into_iter().map(family).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

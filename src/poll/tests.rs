@@ -1,0 +1,128 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::*;
+use crate::admin_api::{Body, Detail, Error};
+use crate::composition;
+
+/// Answers each request by a script, the last entry for ever.
+struct Script {
+    answers: Vec<Answer>,
+    asked_at: Mutex<Vec<Instant>>,
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    OneUser,
+    Fail(fn(Box<Detail>) -> Error),
+    Hang,
+    Panic,
+}
+
+impl Pages for Script {
+    async fn list_users(&self, _: Option<&str>, _: u64, deadline: Instant) -> Result<Body, Error> {
+        let number = {
+            let mut asked_at = self.asked_at.lock().unwrap();
+            asked_at.push(Instant::now());
+            asked_at.len() - 1
+        };
+        match self.answers[number.min(self.answers.len() - 1)] {
+            Answer::OneUser => {
+                let page = r#"{"object":"list","data":[{"id":"a"}],"has_more":false}"#;
+                Ok(Body::new(page.into(), Box::default()))
+            }
+            Answer::Fail(error) => Err(error(Box::default())),
+            Answer::Hang => {
+                sleep_until(deadline).await;
+                Err(Error::Timeout(Box::default()))
+            }
+            Answer::Panic => panic!("a fault planted by a test"),
+        }
+    }
+
+    fn detail(&self, _: u64, _: String) -> Box<Detail> {
+        Box::default()
+    }
+}
+
+/// Polls with an interval of 100 s for as long as `duration`, and tells when requests began, in whole seconds.
+async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec<u64>) {
+    let script = Arc::new(Script { answers: answers.to_vec(), asked_at: Mutex::default() });
+    let interval = Duration::from_secs(100);
+    let organization = Arc::new(Organization::new("acme", interval, interval * 3));
+    let composition = composition::Options { stale_after: vec![], email_domains: vec![], projects_limit: 0 };
+    let poller = Poller {
+        pages: script.clone(),
+        walk: walk::Options {
+            timeout: Duration::from_secs(3600),
+            stall_timeout: Duration::from_secs(120),
+            composition: Arc::new(composition),
+        },
+        schedule: Schedule::every(interval),
+        organization: organization.clone(),
+        clock: Clock::starting_at(1_800_000_000),
+        telemetry: OrganizationTelemetry::detached("acme"),
+    };
+    let shutdown = CancellationToken::new();
+    let start = Instant::now();
+    let task = tokio::spawn(poller.run(shutdown.clone()));
+    sleep(duration).await;
+    shutdown.cancel();
+    task.await.unwrap();
+    assert_eq!(start.elapsed(), duration, "a poller stops at once");
+    let asked_at = script.asked_at.lock().unwrap();
+    (organization, asked_at.iter().map(|at| (*at - start).as_secs()).collect())
+}
+
+fn about(seconds: u64, expected: u64) {
+    assert!(seconds.abs_diff(expected) <= 1 + expected / 39, "{seconds} is not about {expected}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_walk_starts_at_once_and_the_next_after_the_interval() {
+    let (organization, asked) = poll(&[Answer::OneUser], Duration::from_secs(150)).await;
+    assert_eq!((asked.len(), asked[0]), (2, 0));
+    about(asked[1], 100);
+    assert_eq!(organization.state().snapshot.as_ref().unwrap().users, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_walk_keeps_the_last_figures_and_is_retried_sooner() {
+    let answers = [Answer::OneUser, Answer::Fail(Error::ServerError), Answer::OneUser];
+    let (organization, asked) = poll(&answers, Duration::from_secs(107)).await;
+    assert_eq!(asked.len(), 2);
+    let state = organization.state();
+    assert_eq!(state.last_walk.as_ref().unwrap().failure, Some("server_error"));
+    assert_eq!(state.snapshot.as_ref().unwrap().users, 1);
+
+    let (organization, asked) = poll(&answers, Duration::from_secs(130)).await;
+    about(asked[2] - asked[1], 12);
+    assert_eq!(organization.state().last_walk.as_ref().unwrap().failure, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_waits_for_the_whole_interval() {
+    for error in [Error::Unauthorized as fn(Box<Detail>) -> Error, Error::Forbidden] {
+        let (_, asked) = poll(&[Answer::Fail(error)], Duration::from_secs(150)).await;
+        about(asked[1], 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn walks_never_overlap() {
+    let (_, asked) = poll(&[Answer::Hang, Answer::OneUser], Duration::from_secs(150)).await;
+    about(asked[1], 132);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failed_walk_and_the_poller_comes_back() {
+    let (organization, asked) = poll(&[Answer::OneUser, Answer::Panic], Duration::from_secs(106)).await;
+    assert_eq!(asked.len(), 2);
+    let state = organization.state();
+    assert_eq!(state.last_walk.as_ref().unwrap().failure, Some("panic"));
+    assert!(state.snapshot.is_some());
+    let (organization, _) = poll(&[Answer::Panic, Answer::OneUser], Duration::from_secs(20)).await;
+    assert_eq!(organization.state().last_walk.as_ref().unwrap().failure, None);
+}

@@ -1,0 +1,146 @@
+//! What is known of the organizations: one immutable value each, replaced as a whole, read by scrapes.
+//!
+//! It must not know how a walk is made, or how a figure is written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::clock::Moment;
+use crate::composition::Figures;
+use crate::walk::{CompletedWalk, FailedWalk};
+
+pub use crate::walk::Summary;
+
+/// The result of a completed walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Its series.
+    pub figures: Figures,
+    /// Users counted.
+    pub users: u64,
+    /// When, how far, and what was odd.
+    pub summary: Summary,
+}
+
+/// What is known of one organization.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OrganizationState {
+    /// The last completed walk's result, however old.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// The latest finished walk.
+    pub last_walk: Option<LastWalk>,
+}
+
+/// The latest finished walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastWalk {
+    /// When it ended.
+    pub end: Moment,
+    /// How long it took.
+    pub duration: Duration,
+    /// Pages accepted.
+    pub pages: u64,
+    /// Why it failed, if it did: the value of the label `result`, or `panic`.
+    pub failure: Option<&'static str>,
+}
+
+/// One organization: its name, its schedule and the state that scrapes read.
+#[derive(Debug)]
+pub struct Organization {
+    /// The value of the label `organization`.
+    pub name: String,
+    /// From the start of one walk to the start of the next.
+    pub interval: Duration,
+    /// The age above which a snapshot is withdrawn.
+    pub max_age: Duration,
+    state: ArcSwap<OrganizationState>,
+}
+
+/// All organizations, in the order of the configuration.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// The organizations.
+    pub organizations: Vec<Arc<Organization>>,
+}
+
+impl From<CompletedWalk> for Snapshot {
+    fn from(walk: CompletedWalk) -> Self {
+        Self { figures: walk.composition.figures(), users: walk.composition.users(), summary: walk.summary }
+    }
+}
+
+impl OrganizationState {
+    /// The snapshot, unless its walk began longer than `max_age` before `now`.
+    pub fn fresh_snapshot(&self, now: &Moment, max_age: Duration) -> Option<&Snapshot> {
+        self.snapshot.as_deref().filter(|snapshot| now.since(&snapshot.summary.start) <= max_age)
+    }
+}
+
+impl Organization {
+    /// An organization of which nothing is known yet.
+    pub fn new(name: impl Into<String>, interval: Duration, max_age: Duration) -> Self {
+        Self::with_state(name, interval, max_age, OrganizationState::default())
+    }
+
+    /// An organization of which `state` is known.
+    pub fn with_state(
+        name: impl Into<String>,
+        interval: Duration,
+        max_age: Duration,
+        state: OrganizationState,
+    ) -> Self {
+        Self { name: name.into(), interval, max_age, state: ArcSwap::from_pointee(state) }
+    }
+
+    /// What is known now.
+    pub fn state(&self) -> Arc<OrganizationState> {
+        self.state.load_full()
+    }
+
+    /// Publishes the result of a walk.
+    pub fn publish(&self, walk: CompletedWalk) {
+        let snapshot = Arc::new(Snapshot::from(walk));
+        let summary = &snapshot.summary;
+        self.state.store(Arc::new(OrganizationState {
+            last_walk: Some(LastWalk {
+                end: summary.end,
+                duration: summary.duration(),
+                pages: summary.pages,
+                failure: None,
+            }),
+            snapshot: Some(snapshot),
+        }));
+    }
+
+    /// Notes that a walk failed. The snapshot stays what it was.
+    pub fn note_failure(&self, walk: &FailedWalk) {
+        self.note(LastWalk {
+            end: walk.summary.end,
+            duration: walk.summary.duration(),
+            pages: walk.summary.pages,
+            failure: Some(walk.error.result()),
+        });
+    }
+
+    /// Notes that a walk from `start` to `end` broke off by a fault of the program. The snapshot stays what it was.
+    pub fn note_panic(&self, start: Moment, end: Moment) {
+        self.note(LastWalk { end, duration: end.instant - start.instant, pages: 0, failure: Some("panic") });
+    }
+
+    fn note(&self, last_walk: LastWalk) {
+        let snapshot = self.state.load().snapshot.clone();
+        self.state.store(Arc::new(OrganizationState { snapshot, last_walk: Some(last_walk) }));
+    }
+}
+
+impl Board {
+    /// How many organizations have no snapshot younger than their maximum age.
+    pub fn without_fresh_snapshot(&self, now: &Moment) -> usize {
+        let is_fresh = |organization: &&Arc<Organization>| {
+            organization.state().fresh_snapshot(now, organization.max_age).is_some()
+        };
+        self.organizations.len() - self.organizations.iter().filter(is_fresh).count()
+    }
+}
