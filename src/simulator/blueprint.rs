@@ -95,7 +95,7 @@ impl Blueprint {
             level: metadata(&mut rng, &LEVELS, service),
             purchaser: self.purchaser(&mut rng, serial),
             projects: self.memberships(&mut rng),
-            head_start: rng.i64(60..90 * DAY) * rng.i64(0..=3) / 3,
+            head_start: rng.i64(60..DAY) * rng.i64(1..=90),
             scim: scim && !service,
         }
     }

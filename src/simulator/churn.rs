@@ -169,3 +169,95 @@ impl Hand<'_> {
 fn may_be_shut_out(blueprint: &Blueprint, serial: u32) -> bool {
     serial != 0 && blueprint.profile(serial).nested.is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::super::population::Tally;
+    use super::*;
+
+    const NOW: i64 = 1_760_000_000;
+
+    fn users(population: &Population) -> HashMap<u32, User> {
+        population.page(None, usize::MAX, |_| true).unwrap().users.into_iter().collect()
+    }
+
+    /// The change of one user as a reader of two lists sees it.
+    fn seen(serial: u32, before: Option<&User>, after: Option<&User>, now: i64) -> Change {
+        let (Some(old), Some(new)) = (before, after) else {
+            assert!(serial != 0 || before.is_none(), "the first user left");
+            return if before.is_none() { Change::Added } else { Change::Removed };
+        };
+        let key = Field::Set(now);
+        let candidates = [
+            (Change::Promoted, User { owner: true, ..*old }),
+            (Change::Demoted, User { owner: false, ..*old }),
+            (Change::Banned, User { banned_at: Some(now), ..*old }),
+            (Change::Unbanned, User { banned_at: None, ..*old }),
+            (Change::Disabled, User { enabled: false, ..*old }),
+            (Change::Enabled, User { enabled: true, ..*old }),
+            (Change::ScimLinked, User { scim: true, ..*old }),
+            (Change::ScimUnlinked, User { scim: false, ..*old }),
+            (Change::KeyUsed, User { api_key_last_used_at: key, ..*old }),
+        ];
+        candidates.into_iter().find(|(_, user)| user == new).expect("one field changed").0
+    }
+
+    #[test]
+    fn each_change_does_what_it_says_to_one_user() {
+        let blueprint = Blueprint::new(1, 250);
+        let mut population = Population::generate(&blueprint, 250, NOW);
+        let mut rng = Rng::with_seed(1);
+        let mut kinds = HashSet::new();
+        for step in 1..2000 {
+            let (before, now) = (users(&population), NOW + step);
+            let mut hand = Hand { blueprint: &blueprint, population: &mut population, rng: &mut rng, now };
+            let change = hand.change(250);
+            let after = users(&population);
+            let serials: HashSet<u32> = before.keys().chain(after.keys()).copied().collect();
+            let changed: Vec<u32> =
+                serials.into_iter().filter(|serial| before.get(serial) != after.get(serial)).collect();
+            let Some(change) = change else {
+                assert!(changed.is_empty());
+                continue;
+            };
+            let [serial] = changed[..] else { panic!("{change:?} changed {changed:?}") };
+            assert_eq!(seen(serial, before.get(&serial), after.get(&serial), now), change);
+            kinds.insert(change);
+        }
+        assert_eq!(kinds.len(), 11);
+    }
+
+    #[test]
+    fn an_organization_keeps_its_face_however_long_it_lives() {
+        for size in [0, 1, 5, 1000] {
+            let blueprint = Blueprint::new(3, size);
+            let mut population = Population::generate(&blueprint, size, NOW);
+            let mut rng = Rng::with_seed(3);
+            let size = usize::try_from(size).unwrap();
+            for step in 0..20_000 {
+                let now = NOW + step;
+                let mut hand =
+                    Hand { blueprint: &blueprint, population: &mut population, rng: &mut rng, now };
+                hand.change(size);
+                assert!(population.len() <= size + 200);
+                assert!(population.len() >= size.saturating_sub(200));
+                assert!(population.len() == 0 || population.tally.owners > 0);
+            }
+            let users = users(&population);
+            let count = |fits: fn(&User) -> bool| users.values().filter(|user| fits(user)).count();
+            let tally = Tally {
+                owners: count(|user| user.owner),
+                banned: count(|user| user.banned_at.is_some()),
+                disabled: count(|user| !user.enabled),
+                scim: count(|user| user.scim),
+            };
+            assert_eq!(population.tally, tally);
+            if size == 1000 {
+                assert!(tally.owners < 50 && tally.banned < 40 && tally.disabled < 50, "{tally:?}");
+                assert!((500..900).contains(&tally.scim), "{tally:?}");
+            }
+        }
+    }
+}
