@@ -20,6 +20,7 @@ mod refusal;
 mod seed;
 mod wire;
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -37,7 +38,7 @@ use tracing::{debug, warn};
 
 pub use self::fault::{Fault, FaultKind, FaultSwitch, ParseFaultError};
 
-use self::office::Office;
+use self::office::{NoAnswer, Office};
 
 /// How long answers under way may take once the simulator is told to stop.
 const GRACE: Duration = Duration::from_millis(800);
@@ -180,7 +181,9 @@ async fn serve(stream: TcpStream, office: Arc<Office>, stop: CancellationToken) 
     };
     if let Err(error) = result {
         debug!(%error, "a connection to the simulator broke");
-        // Closing without lingering resets the connection instead of ending it.
-        let _best_effort = connection.into_parts().io.into_inner().set_zero_linger();
+        if error.source().is_some_and(<dyn Error>::is::<NoAnswer>) {
+            // Closing without lingering resets the connection instead of ending it.
+            let _best_effort = connection.into_parts().io.into_inner().set_zero_linger();
+        }
     }
 }
