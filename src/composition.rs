@@ -25,7 +25,7 @@ pub use labels::{
 };
 
 /// What to count by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Thresholds from which on an API key is stale.
     pub stale_after: Vec<Threshold>,
@@ -58,6 +58,24 @@ pub struct Composition {
 struct Flag {
     known: u64,
     set: u64,
+}
+
+impl Options {
+    /// About how many series a composition has: owners and readers, three personas and three levels, all projects
+    /// taken with two roles each, and every field carried.
+    pub fn estimated_series(&self, project_names: bool) -> usize {
+        const USERS: usize = 2 * 2 * 2 * 3;
+        const USES: usize = 2 * 2 * 2;
+        const OTHERS: usize = 3 + 3 + 6;
+        let stale = USES * self.stale_after.len();
+        let recent = 2 * 2 * WINDOWS.len();
+        let domains = match self.email_domains.len() {
+            0 => 0,
+            domains => 2 * (domains + 2),
+        };
+        let projects = self.projects_limit * if project_names { 3 } else { 2 };
+        USERS + USES + stale + recent + domains + projects + OTHERS + coverage::FIELD_COUNT
+    }
 }
 
 impl Composition {

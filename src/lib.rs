@@ -23,15 +23,18 @@
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `snapshot`, `telemetry`, `walk` |
 //! | `exposition` | the collector over the board, and the text format | `catalog`, `clock`, `composition`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, routes, limits, status page | `clock`, `exposition`, `snapshot`, `telemetry` |
-//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition` |
+//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
 //! | `simulator` | a synthetic organization over the Admin API's wire format, with faults | |
 
 pub mod admin_api;
+pub mod app;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod composition;
+pub mod config;
 pub mod exposition;
 pub mod poll;
 pub mod roster;
@@ -39,3 +42,4 @@ pub mod simulator;
 pub mod snapshot;
 pub mod telemetry;
 pub mod walk;
+pub mod web;

@@ -14,12 +14,7 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
         .map(|row| {
             let cells: Vec<&str> = row.split(" | ").collect();
             let room = cells[0].trim_matches('`').to_owned();
-            let imports = cells[2]
-                .trim_end_matches('|')
-                .split(',')
-                .map(|cell| cell.trim().trim_matches('`').to_owned())
-                .filter(|cell| !cell.is_empty())
-                .collect();
+            let imports = cells[2].split('`').skip(1).step_by(2).map(str::to_owned).collect();
             (room, imports)
         })
         .collect()

@@ -5,7 +5,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::*;
 use crate::admin_api::{Body, Detail, Error};
-use crate::composition;
 
 /// Answers each request by a script, the last entry for ever.
 struct Script {
@@ -52,13 +51,12 @@ async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec
     let script = Arc::new(Script { answers: answers.to_vec(), asked_at: Mutex::default() });
     let interval = Duration::from_secs(100);
     let organization = Arc::new(Organization::new("acme", interval, interval * 3));
-    let composition = composition::Options { stale_after: vec![], email_domains: vec![], projects_limit: 0 };
     let poller = Poller {
         pages: script.clone(),
         walk: walk::Options {
             timeout: Duration::from_secs(3600),
             stall_timeout: Duration::from_secs(120),
-            composition: Arc::new(composition),
+            composition: Arc::default(),
         },
         schedule: Schedule::every(interval),
         organization: organization.clone(),

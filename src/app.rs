@@ -1,0 +1,69 @@
+//! Puts the rooms together: pollers by organization, server, signals, shutdown.
+//!
+//! The only room that knows the configuration and everything it configures.
+
+mod logging;
+mod once;
+mod server;
+mod signals;
+
+use std::sync::Arc;
+
+use crate::admin_api::{self, Client};
+use crate::composition;
+use crate::config::{Config, Organization};
+use crate::telemetry::OrganizationTelemetry;
+use crate::walk;
+
+pub use logging::init as init_logging;
+pub use once::{Once, once};
+pub use server::Server;
+pub use signals::shutdown_on_signals;
+
+/// About how many series `organization` has: two roles, two roles in each project, and no field lost.
+pub fn estimated_series(config: &Config, organization: &Organization) -> usize {
+    const FRESHNESS: usize = 8;
+    const SNAPSHOT: usize = 4;
+    composition_options(config, organization).estimated_series(config.projects_names) + FRESHNESS + SNAPSHOT
+}
+
+fn composition_options(config: &Config, organization: &Organization) -> composition::Options {
+    composition::Options {
+        stale_after: config.stale_after.clone(),
+        email_domains: organization.email_domains.clone(),
+        projects_limit: config.projects_limit,
+    }
+}
+
+fn walk_options(config: &Config, organization: &Organization) -> walk::Options {
+    walk::Options {
+        timeout: config.timeout,
+        stall_timeout: config.stall_timeout,
+        composition: Arc::new(composition_options(config, organization)),
+    }
+}
+
+fn client(
+    config: &Config,
+    organization: &Organization,
+    telemetry: OrganizationTelemetry,
+) -> anyhow::Result<Client> {
+    let options = admin_api::Options {
+        organization: organization.name.clone(),
+        admin_key: organization.admin_key.clone(),
+        base_url: organization.base_url.clone(),
+        extra_roots: config.ca_file.as_ref().map(|(_, pem)| pem.clone()),
+        proxy: config.proxy.clone(),
+        request_timeout: config.request_timeout,
+        concurrency: config.concurrency,
+    };
+    Client::new(options, telemetry).map_err(|error| {
+        let causes: Vec<String> = anyhow::Error::new(error).chain().map(ToString::to_string).collect();
+        anyhow::anyhow!(
+            "cannot make a client for organization {:?}: {}; if the machine has no certificates of authorities, \
+             install its package ca-certificates or give --openai.ca-file",
+            organization.name,
+            causes.join(": ")
+        )
+    })
+}

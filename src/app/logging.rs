@@ -1,0 +1,34 @@
+//! Log lines on standard error.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// Writes log lines from now on, for the whole process. Only the first call counts.
+///
+/// What libraries say is kept to warnings: their traces could show what a request carries.
+pub fn init(log: Log) {
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let ours = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_default(level.min(LevelFilter::WARN));
+    let lines = match log.format {
+        LogFormat::Logfmt => {
+            tracing_logfmt::builder().with_target(false).layer().with_writer(std::io::stderr).boxed()
+        }
+        LogFormat::Json => {
+            fmt::layer().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).boxed()
+        }
+    };
+    let _ = Registry::default().with(lines.with_filter(ours)).try_init();
+}

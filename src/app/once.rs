@@ -1,0 +1,56 @@
+//! One walk of each organization, and what there is to say of it.
+
+use std::sync::Arc;
+
+use prometheus::Registry;
+use tokio::task::JoinSet;
+
+use super::{client, walk_options};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::exposition::{self, OrganizationCollector};
+use crate::snapshot::{Board, Organization};
+use crate::telemetry::OrganizationTelemetry;
+use crate::walk::walk;
+
+/// What one walk of each organization gave.
+#[derive(Debug)]
+pub struct Once {
+    /// Composition and freshness in the text format.
+    pub exposition: Vec<u8>,
+    /// Whether all walks succeeded.
+    pub complete: bool,
+}
+
+/// Walks each organization of `config` once, all at a time. What goes wrong is logged.
+///
+/// # Errors
+///
+/// If a client cannot be made, or the exposition cannot be written.
+pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
+    let mut walks = JoinSet::new();
+    let mut board = Board::default();
+    for configured in &config.organizations {
+        let organization =
+            Arc::new(Organization::new(&configured.name, configured.interval, configured.max_age));
+        board.organizations.push(organization.clone());
+        let telemetry = OrganizationTelemetry::detached(&configured.name);
+        let client = client(config, configured, telemetry.clone())?;
+        let options = walk_options(config, configured);
+        walks.spawn(async move {
+            match walk(&client, &options, clock, &telemetry).await {
+                Ok(completed) => organization.publish(completed),
+                Err(failed) => {
+                    tracing::error!(result = failed.error.result(), error = %failed.error, "walk failed");
+                    organization.note_failure(&failed);
+                }
+            }
+        });
+    }
+    walks.join_all().await;
+    let complete = board.without_fresh_snapshot(&clock.now()) == 0;
+    let registry = Registry::new();
+    let options = exposition::Options { project_names: config.projects_names };
+    registry.register(Box::new(OrganizationCollector::new(Arc::new(board), clock, options)))?;
+    Ok(Once { exposition: exposition::render(&registry)?, complete })
+}

@@ -1,0 +1,105 @@
+//! The command line: one file per command.
+//!
+//! It must not do what a room below can do: a command reads its settings and hands them on.
+
+mod arguments;
+mod check_config;
+mod demo;
+mod docs;
+mod healthcheck;
+mod once;
+mod serve;
+mod simulate;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use arguments::{Command, Invocation, Refusal};
+
+use crate::config::{ConfigError, Environment, Layers, User};
+
+/// Everything went well.
+const DONE: u8 = 0;
+/// Something failed while running.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const WRONG_USAGE: u8 = 2;
+
+/// Why a command ended before its time.
+enum Failure {
+    Configuration(ConfigError),
+    Runtime(anyhow::Error),
+}
+
+/// Runs the program with `arguments`, the program's own name first, and gives its exit code: 0 done, 1 failed at run
+/// time, 2 wrong usage or configuration.
+pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: &Environment) -> ExitCode {
+    let outcome = match arguments::parse(arguments) {
+        Ok(invocation) => run(invocation, environment),
+        Err(Refusal::Answer(text)) => {
+            print!("{text}");
+            Ok(DONE)
+        }
+        Err(Refusal::Wrong(message)) => {
+            eprintln!("openai-org-exporter: {message}");
+            Ok(WRONG_USAGE)
+        }
+    };
+    ExitCode::from(outcome.unwrap_or_else(|failure| match failure {
+        Failure::Configuration(error) => {
+            eprintln!("openai-org-exporter: {error}");
+            WRONG_USAGE
+        }
+        Failure::Runtime(error) => {
+            eprintln!("openai-org-exporter: {}", format!("{error:#}").replace('\n', " "));
+            FAILED
+        }
+    }))
+}
+
+fn run(invocation: Invocation, environment: &Environment) -> Result<u8, Failure> {
+    let Invocation { command, flags } = invocation;
+    let layers = |user: User| Layers::read(user, flags, environment);
+    match command {
+        Command::Takes(user) => {
+            let layers = layers(user)?;
+            match user {
+                User::Serve => serve::run(&layers),
+                User::Demo => demo::run(layers),
+                User::Once => once::run(&layers),
+                User::CheckConfig => check_config::run(&layers),
+                User::Simulate => simulate::run(&layers),
+                User::Healthcheck => healthcheck::run(&layers),
+            }
+        }
+        Command::Docs(page) => {
+            docs::run(page);
+            Ok(DONE)
+        }
+    }
+}
+
+/// Runs `task` on as many threads as there are cores, or on this one alone.
+fn block_on<T>(threads: bool, task: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut builder = match threads {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build().map_err(|error| Failure::Runtime(error.into()))?;
+    let outcome = runtime.block_on(task);
+    // What has not ended by now is given up, a name that is being looked up, say.
+    runtime.shutdown_background();
+    Ok(outcome)
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Failure::Configuration(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure::Runtime(error)
+    }
+}

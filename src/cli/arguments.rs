@@ -1,0 +1,241 @@
+//! The arguments, read off the table of settings.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches};
+
+use crate::config::{Setting, User, did_you_mean, settings};
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invocation {
+    pub(super) command: Command,
+    /// Flags by name without dashes, with their values in order.
+    pub(super) flags: BTreeMap<String, Vec<String>>,
+}
+
+/// A command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// One that takes settings.
+    Takes(User),
+    /// A page of the documentation.
+    Docs(DocsPage),
+}
+
+/// A page that is written from a table of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DocsPage {
+    Metrics,
+    Configuration,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Help or version were asked for.
+    Answer(String),
+    /// One line that says what is wrong.
+    Wrong(String),
+}
+
+const COMMANDS: [(&str, User, &str); 6] = [
+    ("serve", User::Serve, "Poll and serve; this is what happens without a command"),
+    ("demo", User::Demo, "Serve a lively synthetic organization; needs no key, no network and no file"),
+    ("once", User::Once, "Walk once and write the figures, for a textfile collector"),
+    (
+        "check-config",
+        User::CheckConfig,
+        "Check everything that serve would read, and print it without secrets",
+    ),
+    ("simulate", User::Simulate, "Serve a synthetic organization as the Admin API does, for tests"),
+    (
+        "healthcheck",
+        User::Healthcheck,
+        "Ask a running exporter whether it is healthy, for container health checks",
+    ),
+];
+
+const DOCS: [(&str, DocsPage); 2] =
+    [("metrics", DocsPage::Metrics), ("configuration", DocsPage::Configuration)];
+
+/// Reads `arguments`, the program's own name first.
+pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, Refusal> {
+    let matches = program().try_get_matches_from(arguments).map_err(|error| refusal(&error))?;
+    let (command, matches) = match matches.subcommand() {
+        None => (Command::Takes(User::Serve), &matches),
+        Some(("docs", matches)) => {
+            let name: &String = matches.get_one("page").expect("clap requires it");
+            let page = DOCS.iter().find(|(known, _)| known == name).ok_or_else(|| {
+                Refusal::Wrong(format!("unknown page {name:?}; known are metrics and configuration"))
+            })?;
+            return Ok(Invocation { command: Command::Docs(page.1), flags: BTreeMap::new() });
+        }
+        Some((name, matches)) => {
+            let (_, user, _) =
+                COMMANDS.iter().find(|(known, _, _)| *known == name).expect("clap knows the same commands");
+            (Command::Takes(*user), matches)
+        }
+    };
+    let Command::Takes(user) = command else { unreachable!("docs returned above") };
+    let flags = of(user).filter_map(|setting| Some((setting.flag.to_owned(), values(matches, setting)?)));
+    Ok(Invocation { command, flags: flags.collect() })
+}
+
+fn of(user: User) -> impl Iterator<Item = &'static Setting> {
+    settings().filter(move |setting| setting.users.contains(&user))
+}
+
+fn values(matches: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
+    Some(matches.get_many::<String>(setting.flag)?.cloned().collect())
+}
+
+fn program() -> clap::Command {
+    let commands = COMMANDS.iter().map(|(name, user, about)| {
+        clap::Command::new(*name).about(*about).args(of(*user).map(|setting| argument(setting, *user)))
+    });
+    let docs = clap::Command::new("docs").hide(true).arg(Arg::new("page").required(true));
+    clap::Command::new("openai-org-exporter")
+        .about("Prometheus exporter for OpenAI organizations: who is in them, and how sure that is.")
+        .version(concat!(
+            env!("CARGO_PKG_VERSION"),
+            " (revision ",
+            env!("REVISION"),
+            ", rustc ",
+            env!("RUSTC_VERSION"),
+            ")"
+        ))
+        .after_help("Each flag can be set as an environment variable: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and\ndashes as underscores. The admin key comes from OPENAI_ADMIN_KEY or a file, never from a flag.")
+        .max_term_width(110)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommand_value_name("COMMAND")
+        .args(of(User::Serve).map(|setting| argument(setting, User::Serve)))
+        .subcommands(commands)
+        .subcommand(docs)
+}
+
+fn argument(setting: &'static Setting, user: User) -> Arg {
+    let help = match setting.default_for(user) {
+        Some(default) => format!("{} [default: {default}]", setting.help),
+        None => setting.help.to_owned(),
+    };
+    let argument = Arg::new(setting.flag)
+        .long(setting.flag)
+        .value_name(setting.value)
+        .help(help)
+        .help_heading(setting.group)
+        .action(if setting.many { ArgAction::Append } else { ArgAction::Set });
+    match setting.value {
+        // A flag alone means true; a value needs its equals sign, or it would be taken for a command.
+        "BOOL" => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => argument,
+    }
+}
+
+/// What clap says, in one line.
+fn refusal(error: &clap::Error) -> Refusal {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let invalid = context(ContextKind::InvalidArg).unwrap_or_default();
+    let flag = invalid.split([' ', '=', '[']).next().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Answer(error.to_string()),
+        ErrorKind::UnknownArgument if flag.starts_with('-') => {
+            let flags: Vec<String> = settings().map(|setting| format!("--{}", setting.flag)).collect();
+            let hint = did_you_mean(flag, flags.iter().map(String::as_str));
+            let hint = if hint.is_empty() { "; --help lists the flags".to_owned() } else { hint };
+            Refusal::Wrong(format!("flag {flag}: unknown here{hint}"))
+        }
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            let word = context(ContextKind::InvalidSubcommand).unwrap_or_else(|| flag.to_owned());
+            let hint = did_you_mean(&word, COMMANDS.iter().map(|(name, _, _)| *name));
+            let hint = if hint.is_empty() { "; --help lists the commands".to_owned() } else { hint };
+            Refusal::Wrong(format!("command {word}: unknown{hint}"))
+        }
+        ErrorKind::InvalidValue => {
+            Refusal::Wrong(format!("flag {flag}: it needs a value; write {flag}=VALUE"))
+        }
+        ErrorKind::NoEquals => Refusal::Wrong(format!("flag {flag}: write {flag}=true or {flag}=false")),
+        ErrorKind::ArgumentConflict
+            if context(ContextKind::PriorArg).is_some_and(|prior| prior == invalid) =>
+        {
+            Refusal::Wrong(format!("flag {flag}: given twice; give it once"))
+        }
+        ErrorKind::ArgumentConflict => Refusal::Wrong(format!(
+            "flag {flag}: flags stand behind the command; write openai-org-exporter COMMAND {flag}=VALUE"
+        )),
+        _ => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Refusal::Wrong(line.trim_start_matches("error: ").to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invocation(arguments: &[&str]) -> Result<Invocation, String> {
+        let arguments = ["openai-org-exporter"].iter().chain(arguments).map(OsString::from);
+        parse(arguments).map_err(|refusal| match refusal {
+            Refusal::Answer(text) | Refusal::Wrong(text) => text,
+        })
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        let serve = |arguments: &[&str]| {
+            let invocation = invocation(arguments).unwrap();
+            assert_eq!(invocation.command, Command::Takes(User::Serve));
+            invocation.flags
+        };
+        let flags = serve(&["--poll.interval=1m", "--email-domain", "a.com", "--email-domain=b.com"]);
+        assert_eq!(flags["poll.interval"], ["1m"]);
+        assert_eq!(flags["email-domain"], ["a.com", "b.com"]);
+        assert_eq!(serve(&["serve", "--projects.names=false"])["projects.names"], ["false"]);
+        assert_eq!(serve(&["--projects.names"])["projects.names"], ["true"]);
+        assert!(serve(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let table = [
+            (
+                &["--poll.intervall=5m"][..],
+                "flag --poll.intervall: unknown here; did you mean --poll.interval?",
+            ),
+            (&["--xyzzy"], "flag --xyzzy: unknown here; --help lists the flags"),
+            (
+                &["once", "--web.listen-address=:1"],
+                "flag --web.listen-address: unknown here; did you mean --web.listen-address?",
+            ),
+            (&["srve"], "command srve: unknown; did you mean serve?"),
+            (&["frobnicate"], "command frobnicate: unknown; --help lists the commands"),
+            (&["--poll.interval"], "flag --poll.interval: it needs a value; write --poll.interval=VALUE"),
+            (
+                &["--poll.interval=1m", "--poll.interval=2m"],
+                "flag --poll.interval: given twice; give it once",
+            ),
+            (&["docs", "poems"], "unknown page \"poems\"; known are metrics and configuration"),
+        ];
+        for (arguments, expected) in table {
+            assert_eq!(invocation(arguments).unwrap_err(), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn help_is_grouped_and_version_names_the_revision() {
+        let help = invocation(&["--help"]).unwrap_err();
+        for group in ["Web:", "OpenAI:", "Polling:", "Counting:", "Logging:"] {
+            assert!(help.contains(group), "{help}");
+        }
+        assert!(invocation(&["--version"]).unwrap_err().contains("revision"));
+    }
+}

@@ -1,0 +1,56 @@
+//! `demo`: a lively synthetic organization, and the exporter on it.
+
+use std::net::Ipv4Addr;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::simulate::{number, rate};
+use super::{DONE, Failure, block_on, serve::announce};
+use crate::app::{Server, init_logging, shutdown_on_signals};
+use crate::clock::Clock;
+use crate::config::{self, Config, Layers, SIMULATED_KEY};
+use crate::simulator::{self, Simulator};
+
+pub(super) fn run(layers: Layers<'_>) -> Result<u8, Failure> {
+    init_logging(config::log(&layers)?);
+    let options = simulator::Options {
+        users: layers.one("users", number::<u32>)? as usize,
+        seed: layers.one("seed", number::<u64>)?,
+        churn_per_minute: layers.one("churn", rate)?,
+        admin_key: SIMULATED_KEY.to_owned(),
+        ..simulator::Options::default()
+    };
+    block_on(true, async {
+        let simulator = Simulator::bind((Ipv4Addr::LOCALHOST, 0).into(), options)
+            .await
+            .context("cannot listen on loopback for the simulated organization")?;
+        let config = Config::from_layers(&layers.simulated(simulator.base_url()))?;
+        let shutdown = CancellationToken::new();
+        shutdown_on_signals(shutdown.clone())?;
+        let server = Server::bind(&config, Clock::system(), shutdown.clone()).await?;
+        announce(&config, &server);
+        println!("{}", welcome(&config, &server));
+        tokio::join!(simulator.run(shutdown), server.run());
+        Ok(DONE)
+    })?
+}
+
+/// Where to look, and what for.
+fn welcome(config: &Config, server: &Server) -> String {
+    let address = server.addresses().first().map_or_else(String::new, |address| match address.ip() {
+        ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
+        _ => address.to_string(),
+    });
+    let path = &config.telemetry_path;
+    format!(
+        "\nA simulated organization is being watched. Nothing leaves this machine.\n\n\
+         \x20 http://{address}{path}   the metrics, as Prometheus scrapes them\n\
+         \x20 http://{address}/          the state of things in a line\n\n\
+         Look at these; they move as people join, leave and are promoted:\n\n\
+         \x20 curl -s http://{address}{path} | grep '^openai_org_users{{'\n\
+         \x20 curl -s http://{address}{path} | grep api_key_stale\n\
+         \x20 curl -s http://{address}{path} | grep snapshot_timestamp\n\n\
+         Stop it with Ctrl-C.\n"
+    )
+}

@@ -1,0 +1,54 @@
+//! `once`: one walk, to standard output or a file.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::{DONE, FAILED, Failure, block_on};
+use crate::app::{init_logging, once, shutdown_on_signals};
+use crate::clock::Clock;
+use crate::config::{self, Config, Layers};
+
+pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+    init_logging(config::log(layers)?);
+    let config = Config::from_layers(layers)?;
+    let output = layers.optional("output", |path| Ok::<_, String>(PathBuf::from(path)))?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let walked = block_on(false, async {
+        let shutdown = CancellationToken::new();
+        shutdown_on_signals(shutdown.clone())?;
+        tokio::select! {
+            walked = once(&config, Clock::system()) => walked,
+            () = shutdown.cancelled() => Err(anyhow::anyhow!("stopped by a signal; nothing was written")),
+        }
+    })??;
+    match output {
+        Some(path) => write_file(&path, &walked.exposition)
+            .with_context(|| format!("flag --output: cannot write {}", path.display()))?,
+        None => io::stdout().write_all(&walked.exposition).context("cannot write to standard output")?,
+    }
+    Ok(if walked.complete { DONE } else { FAILED })
+}
+
+/// Replaces the file as a whole: who reads it meanwhile sees the old or the new one.
+fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let name =
+        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no file name"))?;
+    // A textfile collector reads *.prom, and must not read this one.
+    let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
+    let written = File::create(&temporary)
+        .and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}

@@ -1,0 +1,44 @@
+//! `serve`: poll and serve.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{DONE, Failure, block_on};
+use crate::app::{Server, init_logging, shutdown_on_signals};
+use crate::clock::Clock;
+use crate::config::{self, Config, Layers};
+
+pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+    init_logging(config::log(layers)?);
+    let config = Config::from_layers(layers)?;
+    block_on(true, async {
+        let shutdown = CancellationToken::new();
+        shutdown_on_signals(shutdown.clone())?;
+        let server = Server::bind(&config, Clock::system(), shutdown).await?;
+        announce(&config, &server);
+        server.run().await;
+        Ok(DONE)
+    })?
+}
+
+/// Says in one line what runs where, and in one line each what is odd about it.
+pub(super) fn announce(config: &Config, server: &Server) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let joined = |values: Vec<String>| {
+        let mut values = values;
+        values.dedup();
+        values.join(",")
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        revision = env!("REVISION"),
+        addresses = joined(server.addresses().iter().map(ToString::to_string).collect()),
+        organizations =
+            joined(config.organizations.iter().map(|organization| organization.name.clone()).collect()),
+        base_url = joined(
+            config.organizations.iter().map(|organization| organization.base_url.to_string()).collect()
+        ),
+        "openai-org-exporter started"
+    );
+}

@@ -1,0 +1,219 @@
+//! Flags, environment and file become one validated configuration.
+//!
+//! Every setting stands once, in the table of [`settings`]; the command line, the environment, the file and
+//! `docs/configuration.md` are read off it. Flags beat the environment, the environment beats the file. It must not
+//! know what the values are used for.
+
+mod effective;
+mod error;
+mod layers;
+mod organizations;
+mod reference;
+mod settings;
+mod values;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::admin_api::{AdminKey, BaseUrl, Proxy};
+use crate::composition::{EmailDomain, Threshold};
+use crate::web::ListenAddress;
+
+pub use error::{ConfigError, Place, did_you_mean};
+pub use layers::Layers;
+pub use organizations::SIMULATED_KEY;
+pub use reference::markdown;
+pub use settings::{Setting, User, all as settings};
+pub use values::{LogFormat, LogLevel, parse_duration, show_duration};
+
+/// The environment, read once by whoever starts the program.
+pub type Environment = BTreeMap<String, String>;
+
+/// Everything that `serve` needs to know, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The file it was read from, if there is one.
+    pub file: Option<String>,
+    /// Where to listen; never empty.
+    pub listen_addresses: Vec<ListenAddress>,
+    /// The path of the exposition.
+    pub telemetry_path: String,
+    /// Certificates that are trusted besides the system's: path and PEM text.
+    pub ca_file: Option<(String, Vec<u8>)>,
+    /// The proxy for https.
+    pub proxy: Option<Proxy>,
+    /// Whether plain http may leave the machine.
+    pub allow_http: bool,
+    /// Deadline of one walk.
+    pub timeout: Duration,
+    /// A walk fails when no page was accepted for that long.
+    pub stall_timeout: Duration,
+    /// The time that one request may take.
+    pub request_timeout: Duration,
+    /// Requests in flight per admin key.
+    pub concurrency: usize,
+    /// Thresholds from which on a key is stale.
+    pub stale_after: Vec<Threshold>,
+    /// How many projects have series of their own.
+    pub projects_limit: usize,
+    /// Whether projects are named.
+    pub projects_names: bool,
+    /// What is logged.
+    pub log: Log,
+    /// The organizations; never empty, with different names and keys.
+    pub organizations: Vec<Organization>,
+    /// What is odd, and not wrong; one line each.
+    pub warnings: Vec<String>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The least important lines that are written.
+    pub level: LogLevel,
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+/// One organization to watch.
+#[derive(Debug)]
+pub struct Organization {
+    /// The value of the label `organization`.
+    pub name: String,
+    /// Its admin key.
+    pub admin_key: AdminKey,
+    /// Where the key comes from.
+    pub admin_key_source: KeySource,
+    /// Where the API lives.
+    pub base_url: BaseUrl,
+    /// From the start of one walk to the start of the next.
+    pub interval: Duration,
+    /// The age above which figures are withdrawn.
+    pub max_age: Duration,
+    /// Mail domains that are counted by name.
+    pub email_domains: Vec<EmailDomain>,
+}
+
+/// Where an admin key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file.
+    File(PathBuf),
+    /// An environment variable.
+    Variable(String),
+    /// The program itself, for the simulator.
+    BuiltIn,
+}
+
+impl Config {
+    /// The configuration that `layers` hold.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn from_layers(layers: &Layers<'_>) -> Result<Self, ConfigError> {
+        let mut warnings = Vec::new();
+        let telemetry_path = layers.one("web.telemetry-path", values::telemetry_path)?;
+        let ca_file = layers.optional("openai.ca-file", values::certificates)?;
+        let proxy = proxy(layers.environment(), layers.simulated_base_url().is_some(), &mut warnings)?;
+        let config = Self {
+            file: layers.file_path().map(str::to_owned),
+            listen_addresses: listen_addresses(layers)?,
+            telemetry_path,
+            ca_file,
+            proxy,
+            allow_http: layers.one("openai.allow-http", values::boolean)?,
+            timeout: layers.one("poll.timeout", values::some_time)?,
+            stall_timeout: layers.one("poll.stall-timeout", values::some_time)?,
+            request_timeout: layers.one("poll.request-timeout", values::some_time)?,
+            concurrency: layers.one("poll.concurrency", values::number_in::<1, 64>)?,
+            stale_after: stale_after(layers)?,
+            projects_limit: layers.one("projects.limit", values::number_in::<0, 10_000>)?,
+            projects_names: layers.one("projects.names", values::boolean)?,
+            log: log(layers)?,
+            organizations: organizations::read(layers, &mut warnings)?,
+            warnings,
+        };
+        Ok(config)
+    }
+
+    /// The effective configuration as YAML, without secrets.
+    pub fn to_yaml(&self) -> String {
+        effective::yaml(self)
+    }
+}
+
+/// Where to listen; never empty.
+///
+/// # Errors
+///
+/// If an address is not one.
+pub fn listen_addresses(layers: &Layers<'_>) -> Result<Vec<ListenAddress>, ConfigError> {
+    let addresses = layers.many("web.listen-address", ListenAddress::parse)?;
+    match addresses.is_empty() {
+        true => {
+            Err(layers
+                .error("web.listen-address", "there is no address to listen on; give one, such as :10195"))
+        }
+        false => Ok(addresses),
+    }
+}
+
+/// How to log, which has to be known before anything else can be said.
+///
+/// # Errors
+///
+/// If the level or the format is not one.
+pub fn log(layers: &Layers<'_>) -> Result<Log, ConfigError> {
+    Ok(Log {
+        level: layers.one("log.level", LogLevel::parse)?,
+        format: layers.one("log.format", LogFormat::parse)?,
+    })
+}
+
+/// The thresholds in rising order, each once.
+fn stale_after(layers: &Layers<'_>) -> Result<Vec<Threshold>, ConfigError> {
+    let mut thresholds: Vec<Threshold> = layers.many("api-key.stale-after", values::threshold)?;
+    thresholds.sort_by_key(|threshold| threshold.seconds);
+    for pair in thresholds.windows(2) {
+        if pair[0].seconds == pair[1].seconds {
+            let (a, b) = (&pair[0].label, &pair[1].label);
+            let message = format!("{a} and {b} are the same threshold; take one out");
+            return Err(layers.error("api-key.stale-after", message));
+        }
+    }
+    if thresholds.len() > 10 {
+        return Err(layers.error("api-key.stale-after", "there are more than 10 thresholds; take some out"));
+    }
+    Ok(thresholds)
+}
+
+/// `HTTPS_PROXY` and `NO_PROXY`, in capitals or not.
+fn proxy(
+    environment: &Environment,
+    simulated: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Proxy>, ConfigError> {
+    let get = |name: &str| {
+        [name.to_owned(), name.to_lowercase()].into_iter().find_map(|name| {
+            environment.get(&name).filter(|value| !value.trim().is_empty()).map(|value| (name, value.trim()))
+        })
+    };
+    if !simulated && environment.get("OPENAI_BASE_URL").is_some_and(|value| !value.trim().is_empty()) {
+        warnings.push(
+            "the environment variable OPENAI_BASE_URL is not followed, as the admin key would go there; use \
+             --openai.base-url"
+                .to_owned(),
+        );
+    }
+    let Some((name, https_proxy)) = get("HTTPS_PROXY") else { return Ok(None) };
+    let no_proxy = get("NO_PROXY").map(|(_, value)| value);
+    Proxy::parse(https_proxy, no_proxy)
+        .map(Some)
+        .map_err(|error| ConfigError::new(Place::Variable(name), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

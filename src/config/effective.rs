@@ -1,0 +1,62 @@
+//! The effective configuration, written as the file would say it, without secrets.
+
+use std::fmt::Write as _;
+
+use super::{Config, KeySource, show_duration};
+
+/// YAML that reads back as the same configuration where keys come from files or the environment.
+pub(super) fn yaml(config: &Config) -> String {
+    let mut text = String::new();
+    let listen: Vec<String> =
+        config.listen_addresses.iter().map(|address| quoted(&address.to_string())).collect();
+    let thresholds: Vec<String> =
+        config.stale_after.iter().map(|threshold| quoted(&threshold.label)).collect();
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    line("web:".into());
+    line(format!("  listen_address: [{}]", listen.join(", ")));
+    line(format!("  telemetry_path: {}", quoted(&config.telemetry_path)));
+    line("openai:".into());
+    if let Some((path, _)) = &config.ca_file {
+        line(format!("  ca_file: {}", quoted(path)));
+    }
+    line(format!("  allow_http: {}", config.allow_http));
+    line("poll:".into());
+    line(format!("  timeout: {}", show_duration(config.timeout)));
+    line(format!("  stall_timeout: {}", show_duration(config.stall_timeout)));
+    line(format!("  request_timeout: {}", show_duration(config.request_timeout)));
+    line(format!("  concurrency: {}", config.concurrency));
+    line("api_key:".into());
+    line(format!("  stale_after: [{}]", thresholds.join(", ")));
+    line("projects:".into());
+    line(format!("  limit: {}", config.projects_limit));
+    line(format!("  names: {}", config.projects_names));
+    line("log:".into());
+    line(format!("  level: {}", config.log.level.name()));
+    line(format!("  format: {}", config.log.format.name()));
+    line("organizations:".into());
+    for organization in &config.organizations {
+        let domains: Vec<String> =
+            organization.email_domains.iter().map(|domain| quoted(domain.as_str())).collect();
+        line(format!("  - name: {}", quoted(&organization.name)));
+        line(match &organization.admin_key_source {
+            KeySource::File(path) => {
+                format!("    admin_key_file: {} # <secret>", quoted(&path.to_string_lossy()))
+            }
+            KeySource::Variable(name) => format!("    admin_key_env: {} # <secret>", quoted(name)),
+            KeySource::BuiltIn => "    # admin_key: <secret>".into(),
+        });
+        line(format!("    base_url: {}", quoted(&organization.base_url.to_string())));
+        line(format!("    email_domains: [{}]", domains.join(", ")));
+        line("    poll:".into());
+        line(format!("      interval: {}", show_duration(organization.interval)));
+        line(format!("      max_age: {}", show_duration(organization.max_age)));
+    }
+    text
+}
+
+/// A text in double quotes; JSON's are YAML's too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

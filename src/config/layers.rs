@@ -1,0 +1,255 @@
+//! The layers of settings, and where a value comes from.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+
+use super::Environment;
+use super::error::{ConfigError, Place, did_you_mean};
+use super::settings::{Setting, User, all};
+use super::yaml::{self, Node, Value};
+
+/// Flags over environment over file over built-in values, for one command.
+#[derive(Debug)]
+pub struct Layers<'e> {
+    user: User,
+    flags: BTreeMap<String, Vec<String>>,
+    environment: &'e Environment,
+    file: Option<(String, Node)>,
+    simulated: Option<String>,
+}
+
+/// A text and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    pub(super) text: String,
+    pub(super) place: Place,
+}
+
+impl<'e> Layers<'e> {
+    /// The layers for `user` from `flags`, by name without dashes, and `environment`. Reads the file, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is no YAML or has keys that nobody knows.
+    pub fn read(
+        user: User,
+        flags: BTreeMap<String, Vec<String>>,
+        environment: &'e Environment,
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Self { user, flags, environment, file: None, simulated: None };
+        if !Setting::named("config.file").users.contains(&user) {
+            return Ok(layers);
+        }
+        if let Some(Placed { text: path, place }) = layers.placed(Setting::named("config.file")).pop() {
+            let text = fs::read_to_string(&path)
+                .map_err(|error| ConfigError::new(place, format!("cannot read {path:?}: {error}")))?;
+            let node = yaml::parse(&path, &text)?;
+            check_keys(&node)?;
+            layers.file = Some((path, node));
+        }
+        Ok(layers)
+    }
+
+    /// The same with one organization: the simulated one at `base_url`, whatever else names one.
+    #[must_use]
+    pub fn simulated(self, base_url: String) -> Self {
+        Self { simulated: Some(base_url), ..self }
+    }
+
+    /// The base URL of the simulated organization, if it is that one.
+    pub(super) fn simulated_base_url(&self) -> Option<&str> {
+        self.simulated.as_deref()
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &'e Environment {
+        self.environment
+    }
+
+    /// The path of the file, if there is one.
+    pub fn file_path(&self) -> Option<&str> {
+        self.file.as_ref().map(|(path, _)| path.as_str())
+    }
+
+    /// The piece of the file behind `key`.
+    pub(super) fn in_file(&self, key: &str) -> Option<&Node> {
+        let mut node = &self.file.as_ref()?.1;
+        for part in key.split('.') {
+            node = entry(node, part)?;
+        }
+        (!matches!(node.value, Value::Nothing)).then_some(node)
+    }
+
+    /// The value of a setting that has a built-in one.
+    ///
+    /// # Errors
+    ///
+    /// What `parse` says, with the place.
+    pub fn one<T, E: Display>(
+        &self,
+        flag: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, ConfigError> {
+        let value = self.optional(flag, parse)?;
+        Ok(value.expect("settings read this way have a built-in value"))
+    }
+
+    /// The value of a setting, if it is set.
+    ///
+    /// # Errors
+    ///
+    /// What `parse` says, with the place.
+    pub fn optional<T, E: Display>(
+        &self,
+        flag: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ConfigError> {
+        let setting = Setting::named(flag);
+        let mut placed = self.placed(setting);
+        if placed.len() > 1 {
+            let key = setting.key.unwrap_or(flag);
+            return Err(ConfigError::new(
+                placed.remove(1).place,
+                format!("{key} takes one value; take out the others"),
+            ));
+        }
+        placed.pop().map(|placed| parse_placed(setting, &placed, parse)).transpose()
+    }
+
+    /// The values of a setting that can have many.
+    ///
+    /// # Errors
+    ///
+    /// What `parse` says of one, with its place.
+    pub fn many<T, E: Display>(
+        &self,
+        flag: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let setting = Setting::named(flag);
+        self.placed(setting).iter().map(|placed| parse_placed(setting, placed, &parse)).collect()
+    }
+
+    /// Where the value of `flag` comes from.
+    pub(super) fn place(&self, flag: &str) -> Place {
+        self.placed(Setting::named(flag)).into_iter().next().map_or(Place::Default, |placed| placed.place)
+    }
+
+    /// An error about the value of `flag` as a whole.
+    pub(super) fn error(&self, flag: &str, message: impl Into<String>) -> ConfigError {
+        ConfigError::new(self.place(flag), message)
+    }
+
+    /// The texts of the first layer that has any.
+    fn placed(&self, setting: &Setting) -> Vec<Placed> {
+        let at = |place: Place| move |text: String| Placed { text, place: place.clone() };
+        let default = setting.default_for(self.user).unwrap_or_default();
+        let built_in = || {
+            split(setting, default)
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .map(at(Place::Default))
+                .collect()
+        };
+        if !setting.users.contains(&self.user) {
+            return built_in();
+        }
+        if let Some(texts) = self.flags.get(setting.flag) {
+            let texts = texts.iter().flat_map(|text| split(setting, text));
+            return texts.map(at(Place::Flag(format!("--{}", setting.flag)))).collect();
+        }
+        let variable = setting.variable();
+        if let Some(text) = self.environment.get(&variable).filter(|text| !text.trim().is_empty()) {
+            return split(setting, text).into_iter().map(at(Place::Variable(variable))).collect();
+        }
+        if let Some(node) = setting.key.and_then(|key| self.in_file(key)) {
+            return scalars(node);
+        }
+        built_in()
+    }
+}
+
+/// A value with its error in place.
+pub(super) fn parse_placed<T, E: Display>(
+    setting: &Setting,
+    placed: &Placed,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, ConfigError> {
+    parse(&placed.text).map_err(|error| {
+        let what = match (&placed.place, setting.key) {
+            (Place::File { .. }, Some(key)) => format!("{key}: {error}"),
+            _ => error.to_string(),
+        };
+        ConfigError::new(placed.place.clone(), what)
+    })
+}
+
+/// The entry `key` of a map.
+pub(super) fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Map(map) => map.iter().find(|(known, _)| known.name == key).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+/// A scalar, or the scalars of a list.
+pub(super) fn scalars(node: &Node) -> Vec<Placed> {
+    match &node.value {
+        Value::Scalar(text) => vec![Placed { text: text.clone(), place: node.place.clone() }],
+        Value::List(list) => list.iter().flat_map(scalars).collect(),
+        // An empty text is never valid, so that whoever parses it says what is expected here.
+        Value::Nothing | Value::Map(_) => vec![Placed { text: String::new(), place: node.place.clone() }],
+    }
+}
+
+fn split(setting: &Setting, text: &str) -> Vec<String> {
+    match setting.many {
+        true => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        false => vec![text.to_owned()],
+    }
+}
+
+/// Refuses keys that no setting has. What stands in `organizations` is looked at with the organizations.
+fn check_keys(node: &Node) -> Result<(), ConfigError> {
+    let keys: Vec<&str> = all().filter_map(|setting| setting.key).chain(["organizations"]).collect();
+    check_map(node, "", &keys)
+}
+
+/// Refuses keys of a map other than `keys`, whose parts are joined by dots.
+pub(super) fn check_map(node: &Node, prefix: &str, keys: &[&str]) -> Result<(), ConfigError> {
+    let map = match &node.value {
+        Value::Nothing => return Ok(()),
+        Value::Map(map) => map,
+        Value::Scalar(_) | Value::List(_) => {
+            let what = if prefix.is_empty() { "the file" } else { prefix };
+            return Err(ConfigError::new(
+                node.place.clone(),
+                format!("{what} is no map of keys; known are {}", heads(keys).join(", ")),
+            ));
+        }
+    };
+    for (key, node) in map {
+        let inner: Vec<&str> =
+            keys.iter().filter_map(|known| known.strip_prefix(&key.name)?.strip_prefix('.')).collect();
+        if !inner.is_empty() {
+            check_map(node, &key.name, &inner)?;
+        } else if !keys.contains(&key.name.as_str()) {
+            let inside = if prefix.is_empty() { String::new() } else { format!(" in {prefix}") };
+            let (known, name) = (heads(keys), &key.name);
+            let hint = match did_you_mean(name, known.iter().copied()) {
+                hint if hint.is_empty() => format!("; known are {}", known.join(", ")),
+                hint => hint,
+            };
+            return Err(ConfigError::new(key.place.clone(), format!("unknown key {name:?}{inside}{hint}")));
+        }
+    }
+    Ok(())
+}
+
+fn heads<'k>(keys: &[&'k str]) -> Vec<&'k str> {
+    let mut heads: Vec<&str> = keys.iter().map(|key| key.split('.').next().unwrap_or(key)).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    heads
+}

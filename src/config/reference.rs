@@ -1,0 +1,79 @@
+//! `docs/configuration.md`, written from the table of settings.
+
+use std::fmt::Write as _;
+
+use super::settings::{Setting, User, all};
+
+/// The whole of `docs/configuration.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Configuration\n\n\
+         Written by `openai-org-exporter docs configuration` from the table of settings; a test keeps it true.\n\n\
+         Every setting has a flag and an environment variable, most have a key in the file of `--config.file`. Flags\n\
+         beat the environment, the environment beats the file. Where a setting takes several values, a flag is\n\
+         repeated or its value separated by commas, and a key holds a list. Durations are written as Prometheus\n\
+         writes them: `30s`, `5m`, `1h30m`, `90d`. An empty environment variable counts as not set; unknown variables\n\
+         are ignored, unknown flags and keys are errors.\n",
+    );
+    let mut groups: Vec<&str> = all().map(|setting| setting.group).collect();
+    groups.dedup();
+    for group in groups {
+        let _ = write!(
+            page,
+            "\n## {group}\n\n| flag | environment variable | key | default | meaning |\n|---|---|---|---|---|\n"
+        );
+        for setting in all().filter(|setting| setting.group == group) {
+            page.push_str(&row(setting));
+        }
+    }
+    page.push_str(ORGANIZATIONS);
+    page
+}
+
+const ORGANIZATIONS: &str = "
+## Organizations
+
+Without `organizations` in the file there is one organization, with the name of `--organization` and the admin key of
+`--openai.admin-key-file` or of the environment variable `OPENAI_ADMIN_KEY`. A key is never the value of a flag. With
+`organizations`, each entry has these keys:
+
+| key | meaning |
+|---|---|
+| `name` | the value of the label `organization`; unique, at most 64 characters |
+| `admin_key_file` | file that holds its admin key |
+| `admin_key_env` | or the environment variable that does |
+| `email_domains`, `base_url`, `poll.interval`, `poll.max_age` | as above, for this organization |
+
+```yaml
+poll: { interval: 5m, max_age: 1h }
+api_key: { stale_after: [30d, 90d, 180d] }
+organizations:
+  - name: acme
+    admin_key_file: /run/secrets/acme
+    email_domains: [acme.com]
+  - name: globex
+    admin_key_env: GLOBEX_ADMIN_KEY
+    poll: { interval: 15m }
+```
+
+## Proxy
+
+`HTTPS_PROXY` and `NO_PROXY` are honoured, in capitals or not. Plain http never goes through a proxy.
+";
+
+fn row(setting: &Setting) -> String {
+    let code = |text: &str| format!("`{text}`");
+    let key = setting.key.map(code).unwrap_or_default();
+    let default = setting.default.map(code).unwrap_or_default();
+    let demo = setting.default_for(User::Demo).filter(|demo| Some(*demo) != setting.default);
+    let in_demo = match demo {
+        Some(value) if setting.users.contains(&User::Demo) => format!(" (demo: `{value}`)"),
+        _ => String::new(),
+    };
+    format!(
+        "| `--{}` | `{}` | {key} | {default}{in_demo} | {} |\n",
+        setting.flag,
+        setting.variable(),
+        setting.help
+    )
+}

@@ -1,0 +1,352 @@
+//! The table of all settings.
+
+/// What can be set: by flag, by environment variable and, where it has a key, in the file.
+#[derive(Debug)]
+pub struct Setting {
+    /// The flag without its dashes.
+    pub flag: &'static str,
+    /// The place in the file, parts joined by dots.
+    pub key: Option<&'static str>,
+    /// What stands for the value in help.
+    pub value: &'static str,
+    /// The built-in value; several are separated by commas.
+    pub default: Option<&'static str>,
+    /// Whether it can be given several times.
+    pub many: bool,
+    /// Whether `organizations` entries may set it for themselves.
+    pub per_organization: bool,
+    /// The heading in help.
+    pub group: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// The commands that take it.
+    pub users: &'static [User],
+}
+
+/// A command that takes settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// `serve`
+    Serve,
+    /// `demo`
+    Demo,
+    /// `once`
+    Once,
+    /// `check-config`
+    CheckConfig,
+    /// `simulate`
+    Simulate,
+    /// `healthcheck`
+    Healthcheck,
+}
+
+use User::{CheckConfig, Demo, Healthcheck, Once, Serve, Simulate};
+
+/// What takes everything that configures a real exporter.
+const REAL: &[User] = &[Serve, Once, CheckConfig];
+const WEB: &[User] = &[Serve, Demo, CheckConfig];
+const COUNTING: &[User] = &[Serve, Demo, Once, CheckConfig];
+const SIMULATED: &[User] = &[Simulate, Demo];
+
+const fn setting(
+    group: &'static str,
+    flag: &'static str,
+    key: &'static str,
+    value: &'static str,
+    default: &'static str,
+    users: &'static [User],
+    help: &'static str,
+) -> Setting {
+    Setting {
+        flag,
+        key: if key.is_empty() { None } else { Some(key) },
+        value,
+        default: if default.is_empty() { None } else { Some(default) },
+        many: false,
+        per_organization: false,
+        group,
+        help,
+        users,
+    }
+}
+
+const fn many(mut setting: Setting) -> Setting {
+    setting.many = true;
+    setting
+}
+
+const fn per_organization(mut setting: Setting) -> Setting {
+    setting.per_organization = true;
+    setting
+}
+
+const ALL: &[Setting] = &[
+    setting(
+        "Configuration",
+        "config.file",
+        "",
+        "FILE",
+        "",
+        &[Serve, Once, CheckConfig, Healthcheck],
+        "YAML file with further settings and organizations",
+    ),
+    many(setting(
+        "Web",
+        "web.listen-address",
+        "web.listen_address",
+        "ADDRESS",
+        ":10195",
+        &[Serve, Demo, CheckConfig, Healthcheck],
+        "Address to listen on: host:port, [v6]:port or :port; port 0 takes a free one; repeatable",
+    )),
+    setting(
+        "Web",
+        "web.telemetry-path",
+        "web.telemetry_path",
+        "PATH",
+        "/metrics",
+        WEB,
+        "Path of the metrics",
+    ),
+    per_organization(setting(
+        "OpenAI",
+        "openai.base-url",
+        "openai.base_url",
+        "URL",
+        "https://api.openai.com/v1",
+        REAL,
+        "Where the Admin API lives",
+    )),
+    setting(
+        "OpenAI",
+        "openai.admin-key-file",
+        "",
+        "FILE",
+        "",
+        REAL,
+        "File that holds the admin key of the one organization; the environment variable OPENAI_ADMIN_KEY holds it otherwise",
+    ),
+    setting(
+        "OpenAI",
+        "organization",
+        "",
+        "NAME",
+        "default",
+        REAL,
+        "Name of the one organization, if the file lists none",
+    ),
+    setting(
+        "OpenAI",
+        "openai.ca-file",
+        "openai.ca_file",
+        "FILE",
+        "",
+        REAL,
+        "Certificates in PEM that are trusted besides the system's",
+    ),
+    setting(
+        "OpenAI",
+        "openai.allow-http",
+        "openai.allow_http",
+        "BOOL",
+        "false",
+        REAL,
+        "Allow a base URL with plain http to another host than loopback",
+    ),
+    per_organization(setting(
+        "Polling",
+        "poll.interval",
+        "poll.interval",
+        "DURATION",
+        "5m",
+        COUNTING,
+        "Time from the start of one walk to the start of the next",
+    )),
+    per_organization(setting(
+        "Polling",
+        "poll.max-age",
+        "poll.max_age",
+        "DURATION",
+        "",
+        COUNTING,
+        "Age above which figures are withdrawn, at least two intervals [default: the larger of 1h and 3 intervals]",
+    )),
+    setting("Polling", "poll.timeout", "poll.timeout", "DURATION", "1h", COUNTING, "Deadline of one walk"),
+    setting(
+        "Polling",
+        "poll.stall-timeout",
+        "poll.stall_timeout",
+        "DURATION",
+        "2m",
+        COUNTING,
+        "A walk fails when no page was accepted for that long, waits for retries included",
+    ),
+    setting(
+        "Polling",
+        "poll.request-timeout",
+        "poll.request_timeout",
+        "DURATION",
+        "30s",
+        COUNTING,
+        "Time that one request may take",
+    ),
+    setting(
+        "Polling",
+        "poll.concurrency",
+        "poll.concurrency",
+        "NUMBER",
+        "4",
+        COUNTING,
+        "Requests in flight at most per admin key",
+    ),
+    many(setting(
+        "Counting",
+        "api-key.stale-after",
+        "api_key.stale_after",
+        "DURATION",
+        "30d,90d,180d",
+        COUNTING,
+        "Ages from which on an unused API key counts as stale; repeatable, or separated by commas",
+    )),
+    per_organization(many(setting(
+        "Counting",
+        "email-domain",
+        "email_domains",
+        "DOMAIN",
+        "",
+        COUNTING,
+        "Mail domain to count by name; repeatable, or separated by commas",
+    ))),
+    setting(
+        "Counting",
+        "projects.limit",
+        "projects.limit",
+        "NUMBER",
+        "50",
+        COUNTING,
+        "Projects that have series of their own, the largest first",
+    ),
+    setting(
+        "Counting",
+        "projects.names",
+        "projects.names",
+        "BOOL",
+        "true",
+        COUNTING,
+        "Whether the names of projects are exposed",
+    ),
+    setting(
+        "Simulated organization",
+        "listen-address",
+        "",
+        "ADDRESS",
+        "127.0.0.1:10196",
+        &[Simulate],
+        "Address to listen on",
+    ),
+    setting(
+        "Simulated organization",
+        "admin-key",
+        "",
+        "KEY",
+        "sk-admin-simulated",
+        &[Simulate],
+        "The key that requests must carry; a made-up one",
+    ),
+    setting("Simulated organization", "users", "", "NUMBER", "250", SIMULATED, "Users at the start"),
+    setting(
+        "Simulated organization",
+        "seed",
+        "",
+        "NUMBER",
+        "1",
+        SIMULATED,
+        "All that is random follows from it",
+    ),
+    setting("Simulated organization", "churn", "", "NUMBER", "0", SIMULATED, "Changes per minute"),
+    setting(
+        "Simulated organization",
+        "latency",
+        "",
+        "DURATION",
+        "0s",
+        &[Simulate],
+        "Wait before each answer",
+    ),
+    setting(
+        "Simulated organization",
+        "gzip",
+        "",
+        "BOOL",
+        "true",
+        &[Simulate],
+        "Whether to compress answers for clients that accept it",
+    ),
+    many(setting(
+        "Simulated organization",
+        "fault",
+        "",
+        "KIND[:RATE]",
+        "",
+        &[Simulate],
+        "What goes wrong, and how often (0 to 1; always if left out); repeatable",
+    )),
+    setting(
+        "Output",
+        "output",
+        "",
+        "FILE",
+        "",
+        &[Once],
+        "File to write, atomically, instead of standard output",
+    ),
+    setting(
+        "Logging",
+        "log.level",
+        "log.level",
+        "LEVEL",
+        "info",
+        &[Serve, Demo, Once, CheckConfig, Simulate],
+        "Least important lines to log: error, warn, info, debug or trace",
+    ),
+    setting(
+        "Logging",
+        "log.format",
+        "log.format",
+        "FORMAT",
+        "logfmt",
+        &[Serve, Demo, Once, CheckConfig, Simulate],
+        "How to log: logfmt or json",
+    ),
+];
+
+/// All settings, in the order of help and documentation.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    ALL.iter()
+}
+
+impl Setting {
+    /// The setting behind `flag`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none: flags are named by the program, not by its user.
+    pub(super) fn named(flag: &str) -> &'static Setting {
+        ALL.iter().find(|setting| setting.flag == flag).expect("the program names settings of the table")
+    }
+
+    /// The built-in value for `user`: the demo is livelier than an exporter should be.
+    pub fn default_for(&self, user: User) -> Option<&'static str> {
+        match (user, self.flag) {
+            (Demo, "poll.interval") => Some("5s"),
+            (Demo, "churn") => Some("60"),
+            (Demo, "email-domain") => Some("example.com,example.org"),
+            _ => self.default,
+        }
+    }
+
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("OPENAI_ORG_EXPORTER_{}", self.flag.to_uppercase().replace(['.', '-'], "_"))
+    }
+}

@@ -1,0 +1,260 @@
+//! How values are read. Each error says what is wrong and how to write it.
+
+use std::fs;
+use std::time::Duration;
+
+use super::error::did_you_mean;
+use crate::composition::Threshold;
+
+/// The importance of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+impl LogLevel {
+    const NAMES: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        named(text, &Self::NAMES)
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        name(self, &Self::NAMES)
+    }
+}
+
+impl LogFormat {
+    const NAMES: [(&'static str, Self); 2] = [("logfmt", Self::Logfmt), ("json", Self::Json)];
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        named(text, &Self::NAMES)
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        name(self, &Self::NAMES)
+    }
+}
+
+fn named<T: Copy>(text: &str, names: &[(&'static str, T)]) -> Result<T, String> {
+    let known = || names.iter().map(|(name, _)| *name);
+    names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let hint = did_you_mean(text, known());
+        format!("{text:?} is not one of {}{hint}", known().collect::<Vec<_>>().join(", "))
+    })
+}
+
+fn name<T: PartialEq + Copy>(value: T, names: &[(&'static str, T)]) -> &'static str {
+    names.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
+/// The units of a duration, the largest first, with their length in milliseconds.
+const UNITS: [(&str, u64); 7] = [
+    ("y", 365 * 86_400_000),
+    ("w", 7 * 86_400_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// A duration as Prometheus writes it: numbers with units from the largest to the smallest, such as `1h30m`.
+///
+/// # Errors
+///
+/// If it is none, in one line.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write it like 30s, 5m or 1h30m");
+    let (mut rest, mut milliseconds, mut units) = (text.trim(), 0u64, UNITS.iter());
+    if rest == "0" {
+        return Ok(Duration::ZERO);
+    }
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let letters = &rest[digits..];
+        let unit =
+            &letters[..letters.len() - letters.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len()];
+        let (_, length) = units.find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        milliseconds =
+            number.checked_mul(*length).and_then(|part| milliseconds.checked_add(part)).ok_or_else(wrong)?;
+        rest = &letters[unit.len()..];
+    }
+    if text.trim().is_empty() {
+        return Err(wrong());
+    }
+    Ok(Duration::from_millis(milliseconds))
+}
+
+/// A duration in the largest units that fit, as [`parse_duration`] reads it.
+pub fn show_duration(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if rest == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    // Years and weeks are not how intervals are thought of.
+    for (unit, length) in &UNITS[2..] {
+        if rest >= *length {
+            text.push_str(&format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    text
+}
+
+/// A duration above zero and not above a year.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(format!("{text:?} is no time at all; give at least 1ms")),
+        duration if duration > Duration::from_secs(365 * 86_400) => {
+            Err(format!("{text:?} is longer than a year"))
+        }
+        duration => Ok(duration),
+    }
+}
+
+/// An interval between walks.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        duration if duration < Duration::from_secs(1) => {
+            Err(format!("{text:?} is too short; give at least 1s"))
+        }
+        _ => some_time(text),
+    }
+}
+
+pub(super) fn threshold(text: &str) -> Result<Threshold, String> {
+    let duration = parse_duration(text)?;
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match seconds {
+        0 => Err(format!("{text:?} is too short; give at least 1s")),
+        _ => Ok(Threshold { label: text.trim().to_owned(), seconds }),
+    }
+}
+
+pub(super) fn number_in<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number| (LEAST..=MOST).contains(number))
+        .ok_or_else(|| format!("{text:?} is no number from {LEAST} to {MOST}"))
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+pub(super) fn telemetry_path(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '%' | '"' | '<' | '>');
+    match text {
+        _ if !text.starts_with('/') || !text.chars().all(allowed) => {
+            Err(format!("{text:?} is no path; write it like /metrics"))
+        }
+        "/" => Err("\"/\" is the path of the status page; choose another, such as /metrics".to_owned()),
+        _ if text.starts_with("/-/") => {
+            Err(format!("{text:?} is kept for probes; choose another, such as /metrics"))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// A file of certificates: its path and content.
+pub(super) fn certificates(path: &str) -> Result<(String, Vec<u8>), String> {
+    let pem = fs::read(path).map_err(|error| format!("cannot read {path:?}: {error}"))?;
+    match pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
+        true => Ok((path.to_owned(), pem)),
+        false => Err(format!("{path:?} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
+    }
+}
+
+/// A name of an organization, which is the value of a label.
+pub(super) fn organization_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    match name {
+        "" => Err("the name of an organization is empty".to_owned()),
+        _ if name.chars().count() > 64 => Err(format!("{name:?} is longer than 64 characters")),
+        _ if name.chars().any(char::is_control) => Err(format!("{name:?} holds a control character")),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_prometheus_writes_them() {
+        let seconds = |text: &str| parse_duration(text).map(|duration| duration.as_secs_f64());
+        for (text, expected) in [
+            ("5m", 300.0),
+            ("1h30m", 5400.0),
+            ("90d", 7_776_000.0),
+            ("1y2w3d4h5m6s7ms", 33_019_506.007),
+            ("0", 0.0),
+            ("0s", 0.0),
+        ] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "5",
+            "m",
+            "5 m",
+            "5M",
+            "1m1h",
+            "1m1m",
+            "-5m",
+            "1.5h",
+            "99999999999999999999s",
+            "9999999999999y",
+        ] {
+            assert_eq!(
+                seconds(text).unwrap_err(),
+                format!("{text:?} is no duration; write it like 30s, 5m or 1h30m")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_shown_duration_is_read_as_itself(milliseconds in 0u64..10_000_000_000) {
+            let duration = Duration::from_millis(milliseconds);
+            prop_assert_eq!(parse_duration(&show_duration(duration)).unwrap(), duration);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = (parse_duration(&text), threshold(&text), telemetry_path(&text), organization_name(&text));
+        }
+    }
+}

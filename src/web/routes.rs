@@ -1,0 +1,144 @@
+//! What stands at which path.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
+
+use super::page;
+use crate::clock::Clock;
+use crate::exposition;
+use crate::snapshot::Board;
+use crate::telemetry::Telemetry;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const X_CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// Everything that is served.
+#[derive(Debug)]
+pub struct Site {
+    /// The families behind the telemetry path.
+    pub registry: Registry,
+    /// The organizations.
+    pub board: Arc<Board>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where requests are counted.
+    pub telemetry: Telemetry,
+    /// The path of the exposition.
+    pub telemetry_path: String,
+    /// Cancelled when the process is about to end.
+    pub shutdown: CancellationToken,
+}
+
+/// A route. Its name is the value of the label `handler`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Metrics,
+    Status,
+    Healthy,
+    Ready,
+    Fresh,
+    Unknown,
+}
+
+impl Site {
+    /// Answers a request, and counts it.
+    pub fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let start = Instant::now();
+        let route = self.route(request.uri().path());
+        let mut response = match *request.method() {
+            _ if route == Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
+            Method::GET | Method::HEAD => self.get(route),
+            _ => {
+                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD here.\n");
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response
+            }
+        };
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        self.telemetry.http_request(route.name(), response.status().as_u16(), start.elapsed());
+        response
+    }
+
+    fn route(&self, path: &str) -> Route {
+        match path {
+            path if path == self.telemetry_path => Route::Metrics,
+            "/" => Route::Status,
+            "/-/healthy" => Route::Healthy,
+            "/-/ready" => Route::Ready,
+            "/-/fresh" => Route::Fresh,
+            _ => Route::Unknown,
+        }
+    }
+
+    fn get(&self, route: Route) -> Response<Full<Bytes>> {
+        match route {
+            Route::Metrics => match exposition::render(&self.registry) {
+                Ok(page) => response(StatusCode::OK, exposition::CONTENT_TYPE, page),
+                Err(error) => {
+                    tracing::error!(error = %error, "cannot write the exposition");
+                    text(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "The exposition cannot be written; see the log.\n",
+                    )
+                }
+            },
+            Route::Status => {
+                let page = page::status(&self.board, &self.telemetry_path, &self.clock.now());
+                response(StatusCode::OK, HTML, page)
+            }
+            Route::Healthy => text(StatusCode::OK, "Healthy.\n"),
+            Route::Ready if self.shutdown.is_cancelled() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "Shutting down.\n")
+            }
+            Route::Ready => text(StatusCode::OK, "Ready.\n"),
+            Route::Fresh => self.fresh(),
+            Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
+        }
+    }
+
+    fn fresh(&self) -> Response<Full<Bytes>> {
+        let stale = self.board.without_fresh_snapshot(&self.clock.now());
+        match stale {
+            0 => text(StatusCode::OK, "Fresh.\n"),
+            _ => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!(
+                    "{stale} of {} organizations have no fresh snapshot.\n",
+                    self.board.organizations.len()
+                ),
+            ),
+        }
+    }
+}
+
+impl Route {
+    fn name(self) -> &'static str {
+        match self {
+            Route::Metrics => "metrics",
+            Route::Status => "status",
+            Route::Healthy => "healthy",
+            Route::Ready => "ready",
+            Route::Fresh => "fresh",
+            Route::Unknown => "other",
+        }
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    response(status, TEXT, body)
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
