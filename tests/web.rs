@@ -1,0 +1,204 @@
+//! The server over a socket.
+
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test with a line number")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openai_org_exporter::clock::Clock;
+use openai_org_exporter::exposition::{self, OrganizationCollector};
+use openai_org_exporter::snapshot::{Board, Organization};
+use openai_org_exporter::telemetry::Telemetry;
+use openai_org_exporter::web::{ListenAddress, Options, Site, serve};
+use prometheus::Registry;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+struct Running {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+async fn run(options: Options) -> Running {
+    let listener = ListenAddress::parse("127.0.0.1:0").unwrap().bind().await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let hour = Duration::from_secs(3600);
+    let board =
+        Arc::new(Board { organizations: vec![Arc::new(Organization::new("<acme>", hour, hour * 2))] });
+    let (registry, clock) = (Registry::new(), Clock::system());
+    let telemetry = Telemetry::new(&registry);
+    let collector =
+        OrganizationCollector::new(board.clone(), clock, exposition::Options { project_names: true });
+    registry.register(Box::new(collector)).unwrap();
+    let shutdown = CancellationToken::new();
+    let site = Site {
+        registry,
+        board,
+        clock,
+        telemetry,
+        telemetry_path: "/metrics".into(),
+        shutdown: shutdown.clone(),
+    };
+    let task = tokio::spawn(serve(vec![listener], Arc::new(site), options));
+    Running { address, shutdown, task }
+}
+
+/// Sends `request` on a connection of its own and reads until the server closes.
+async fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str) -> (String, String) {
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let answer = exchange(address, &request).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), body.to_owned())
+}
+
+#[tokio::test]
+async fn each_route_answers_with_its_status_and_type() {
+    let server = run(Options::default()).await;
+    for (path, status, content_type, body) in [
+        (
+            "/metrics",
+            "200 ok",
+            "text/plain; version=0.0.4; charset=utf-8",
+            "openai_org_snapshot_available{organization=\"<acme>\"} 0",
+        ),
+        ("/", "200 ok", "text/html; charset=utf-8", "&lt;acme&gt;"),
+        ("/-/healthy", "200 ok", "text/plain; charset=utf-8", "Healthy."),
+        ("/-/ready", "200 ok", "text/plain; charset=utf-8", "Ready."),
+        (
+            "/-/fresh",
+            "503 service unavailable",
+            "text/plain; charset=utf-8",
+            "1 of 1 organizations have no fresh snapshot.",
+        ),
+        ("/nothing", "404 not found", "text/plain; charset=utf-8", "nothing"),
+        ("/metrics/", "404 not found", "text/plain; charset=utf-8", "nothing"),
+        ("/metrics?name[]=x", "200 ok", "text/plain; version=0.0.4; charset=utf-8", "openai_org_"),
+    ] {
+        let (head, text) = ask(server.address, "GET", path).await;
+        assert!(head.starts_with(&format!("http/1.1 {status}\r\n")), "{path}: {head}");
+        assert!(head.contains(&format!("content-type: {content_type}\r\n")), "{path}: {head}");
+        assert!(head.contains("x-content-type-options: nosniff"), "{path}: {head}");
+        assert!(text.contains(body), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn head_has_the_same_headers_and_no_body() {
+    let server = run(Options::default()).await;
+    let lines = |head: String| {
+        let mut lines: Vec<String> =
+            head.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    for path in ["/", "/-/healthy", "/-/fresh", "/nothing"] {
+        let (get, _) = ask(server.address, "GET", path).await;
+        let (head, body) = ask(server.address, "HEAD", path).await;
+        assert_eq!((lines(head), body.as_str()), (lines(get), ""), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_told_which_are_allowed() {
+    let server = run(Options::default()).await;
+    for method in ["POST", "DELETE", "OPTIONS"] {
+        let (head, _) = ask(server.address, method, "/metrics").await;
+        assert!(
+            head.starts_with("http/1.1 405 method not allowed") && head.contains("allow: get, head"),
+            "{head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_handler_and_code() {
+    let server = run(Options::default()).await;
+    ask(server.address, "GET", "/-/healthy").await;
+    ask(server.address, "GET", "/x").await;
+    ask(server.address, "GET", "/y").await;
+    let (_, metrics) = ask(server.address, "GET", "/metrics").await;
+    assert!(
+        metrics.contains(r#"openai_org_exporter_http_requests_total{code="200",handler="healthy"} 1"#),
+        "{metrics}"
+    );
+    assert!(metrics.contains(r#"openai_org_exporter_http_requests_total{code="404",handler="other"} 2"#));
+    assert!(
+        metrics.contains(r#"openai_org_exporter_http_request_duration_seconds_count{handler="healthy"} 1"#)
+    );
+}
+
+#[tokio::test]
+async fn one_connection_serves_many_requests() {
+    let server = run(Options::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for _ in 0..3 {
+        stream.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 1024];
+        let read = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..read].ends_with(b"Healthy.\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_does_not_come_to_an_end_closes_the_connection() {
+    let server = run(Options { header_timeout: Duration::from_millis(200), ..Options::default() }).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn beyond_the_limit_a_connection_waits_for_another_to_end() {
+    let server = run(Options { max_connections: 1, ..Options::default() }).await;
+    let first = TcpStream::connect(server.address).await.unwrap();
+    let address = server.address;
+    let second = tokio::spawn(async move { ask(address, "GET", "/-/healthy").await });
+    // The first one is served, so it holds the place.
+    let (mut reading, mut writing) = first.into_split();
+    writing.write_all(b"GET /-/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 1024];
+    assert!(reading.read(&mut answer).await.unwrap() > 0);
+    assert!(!second.is_finished());
+    drop((reading, writing));
+    let (head, _) = timeout(Duration::from_secs(10), second).await.unwrap().unwrap();
+    assert!(head.starts_with("http/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_idle_connections_and_the_listener() {
+    let server = run(Options::default()).await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /-/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 1024];
+    assert!(idle.read(&mut answer).await.unwrap() > 0);
+    server.shutdown.cancel();
+    timeout(Duration::from_secs(10), server.task).await.unwrap().unwrap();
+    assert_eq!(idle.read(&mut answer).await.unwrap_or(0), 0, "the connection is closed");
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens");
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_finish_is_dropped_after_the_grace() {
+    let options = Options { grace: Duration::from_millis(200), ..Options::default() };
+    let server = run(options).await;
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nho").await.unwrap();
+    ask(server.address, "GET", "/-/healthy").await;
+    server.shutdown.cancel();
+    timeout(Duration::from_secs(10), server.task).await.unwrap().unwrap();
+}
