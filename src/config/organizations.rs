@@ -66,16 +66,16 @@ pub(super) fn read(
                     "organizations is no list; begin each entry with \"- name:\"",
                 ));
             };
+            if entries.is_empty() {
+                return Err(ConfigError::new(
+                    node.place.clone(),
+                    "organizations is empty; list at least one",
+                ));
+            }
             places = entries.iter().map(|entry| entry.place.clone()).collect();
             entries.iter().map(|entry| from_file(entry, &defaults, layers)).collect::<Result<_, _>>()?
         }
     };
-    if organizations.is_empty() {
-        return Err(ConfigError::new(
-            layers.place("organization"),
-            "organizations is empty; list at least one",
-        ));
-    }
     no_organization_twice(&organizations, &places)?;
     for organization in &organizations {
         if !organization.admin_key.looks_like_an_admin_key() {

@@ -39,7 +39,7 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Node, ConfigError> {
                 Place::file(path, location.line(), location.column())
             });
             let message = error.without_snippet().to_string();
-            // What the library says of the place, we say ourselves.
+            // What the library says of the place, we say ourselves; its own options are not for our users.
             let message = message.lines().next().unwrap_or_default();
             let message =
                 message.split(" at line ").next().unwrap_or(message).trim_end_matches('.').to_owned();
