@@ -176,10 +176,14 @@ fn no_variable_of_ours_can_be_one_that_kubernetes_injects() {
     }
 }
 
+/// Flags, environment, file, and the line that says what is wrong with them.
+type Mistake =
+    (&'static [&'static str], &'static [(&'static str, &'static str)], Option<&'static str>, &'static str);
+
 #[test]
 fn every_mistake_has_its_line() {
-    let key_twice = "organizations: [{name: a, admin_key_env: A}, {name: b, admin_key_env: A}]";
-    let table: &[(&[&str], &[(&str, &str)], Option<&str>, &str)] = &[
+    const KEY_TWICE: &str = "organizations: [{name: a, admin_key_env: A}, {name: b, admin_key_env: A}]";
+    let table: &[Mistake] = &[
         (
             &[],
             &[],
@@ -433,7 +437,7 @@ fn every_mistake_has_its_line() {
         (
             &[],
             &[("A", "k")],
-            Some(key_twice),
+            Some(KEY_TWICE),
             "config.yaml:1:46: organizations \"a\" and \"b\" have the same admin key, which belongs to one organization",
         ),
         (

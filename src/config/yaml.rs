@@ -41,8 +41,9 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Node, ConfigError> {
             let message = error.without_snippet().to_string();
             // What the library says of the place, we say ourselves; its own options are not for our users.
             let message = message.lines().next().unwrap_or_default();
-            let message =
-                message.split(" at line ").next().unwrap_or(message).trim_end_matches('.').to_owned();
+            let before = |text: &str, mark: &str| text.split(mark).next().unwrap_or_default().to_owned();
+            let message = before(&before(message, " at line "), ", set ");
+            let message = message.trim_end_matches('.');
             ConfigError::new(place, format!("{message}; this is not valid YAML"))
         },
     )
