@@ -107,7 +107,7 @@ fn program() -> clap::Command {
             env!("RUSTC_VERSION"),
             ")"
         ))
-        .after_help("Each flag can be set as an environment variable: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and\ndashes as underscores. The admin key comes from OPENAI_ADMIN_KEY or a file, never from a flag.")
+        .after_help("Each flag can be set as an environment variable: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and dashes as underscores. The admin key comes from OPENAI_ADMIN_KEY or a file, never from a flag.")
         .max_term_width(110)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
