@@ -1,0 +1,411 @@
+"""A second, deliberately plain implementation of docs/counting.md.
+
+It reads the raw pages of the API and counts them with lists and loops, once per family, without sharing a line or
+a thought with the exporter. Where the two disagree, one of them misreads the page of rules.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+from typing import Any, NamedTuple
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+Samples = dict[Series, float]
+
+DAY = 86_400
+WINDOWS = {"1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" \
+         "\u2028\u2029\u202f\u205f\u3000"
+LONGEST_ID, LONGEST_LABEL, MOST_VALUES = 256, 64, 20
+MOST_VALUES_TOLD_APART, MOST_PROJECTS_TOLD_APART, MOST_PROJECTS_PER_USER = 4_096, 100_000, 10_000
+FIELDS = ("added_at", "api_key_last_used_at", "created", "developer_persona", "email", "is_default",
+          "is_scale_tier_authorized_purchaser", "is_scim_managed", "is_service_account", "projects", "role",
+          "technical_level", "user", "user.banned", "user.banned_at", "user.email", "user.enabled")
+
+
+class Missing:
+    """The field is absent, or cannot be read."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+class Membership(NamedTuple):
+    """One entry of a user's list of projects, with the labels before rare values are folded."""
+
+    project: str
+    role: str
+    name: str
+
+
+class Settings(NamedTuple):
+    """What the operator configured."""
+
+    organization: str = "default"
+    stale_after: dict[str, int] = {"30d": 30 * DAY, "90d": 90 * DAY, "180d": 180 * DAY}
+    email_domains: tuple[str, ...] = ()
+    projects_limit: int = 50
+    projects_names: bool = True
+
+
+# --- from the wire to a user -------------------------------------------------------------------------------------
+
+
+class NotAListPage(Exception):
+    """The answer is no list page: the walk fails."""
+
+
+def parse_page(body: bytes) -> dict[str, Any]:
+    """Reads one page. Broken UTF-8 becomes lone surrogates, which `text` refuses field by field."""
+    page = json.loads(body.decode("utf-8", errors="surrogateescape"))
+    if not isinstance(page, dict) or page.get("object") != "list":
+        raise NotAListPage("no list")
+    if not isinstance(page.get("data"), list) or not isinstance(page.get("has_more"), bool):
+        raise NotAListPage("no data or no has_more")
+    return page
+
+
+def text(value: Any) -> str | Missing:
+    """A string that is whole: without lone surrogates, whether written as escapes or as broken UTF-8."""
+    if isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value):
+        return value
+    return MISSING
+
+
+def boolean(value: Any) -> bool | Missing:
+    return value if isinstance(value, bool) else MISSING
+
+
+def timestamp(value: Any) -> int | Missing:
+    """Unix seconds from an integer, a float or a string; never zero or less, never beyond 2**53."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value.strip(BLANKS)):
+        value = int(value.strip(BLANKS))
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 2**53:
+        return MISSING
+    return int(value) if int(value) > 0 else MISSING
+
+
+def project_list(value: Any) -> list[Any] | Missing:
+    if isinstance(value, dict) and isinstance(value.get("data"), list):
+        return value["data"]
+    return MISSING
+
+
+def nested(value: Any) -> dict[str, Any] | Missing:
+    return value if isinstance(value, dict) else MISSING
+
+
+def nullable(read):
+    """The same reader for a field in which the reference allows null."""
+    return lambda value: None if value is None else read(value)
+
+
+READERS = {
+    "added_at": timestamp,
+    "api_key_last_used_at": nullable(timestamp),
+    "created": timestamp,
+    "developer_persona": nullable(text),
+    "email": nullable(text),
+    "is_default": boolean,
+    "is_scale_tier_authorized_purchaser": nullable(boolean),
+    "is_scim_managed": boolean,
+    "is_service_account": boolean,
+    "projects": nullable(project_list),
+    "role": nullable(text),
+    "technical_level": nullable(text),
+    "user": nested,
+    "user.banned": nullable(boolean),
+    "user.banned_at": nullable(timestamp),
+    "user.email": nullable(text),
+    "user.enabled": nullable(boolean),
+}
+
+
+def read(record: dict[str, Any], field: str) -> Any:
+    """The field's value; None for a null that the reference allows; else MISSING."""
+    holder, _, key = field.rpartition(".")
+    place = read(record, holder) if holder else record
+    if place is MISSING or key not in place:
+        return MISSING
+    return READERS[field](place[key])
+
+
+def user_id(entry: Any) -> str | Missing:
+    """The id of a readable entry of `data`."""
+    name = text(entry.get("id")) if isinstance(entry, dict) else MISSING
+    if name is MISSING or not name.strip(BLANKS) or len(name.encode()) > LONGEST_ID:
+        return MISSING
+    return name
+
+
+def distinct_users(pages: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
+    """All readable records, the first of each id, in the order of the walk; and how many entries were unreadable."""
+    users, unreadable = {}, 0
+    for page in pages:
+        for entry in parse_page(page)["data"]:
+            name = user_id(entry)
+            if name is MISSING:
+                unreadable += 1
+            else:
+                users.setdefault(name, entry)
+    return list(users.values()), unreadable
+
+
+# --- label values ------------------------------------------------------------------------------------------------
+
+
+def open_label(value: Any) -> str:
+    """The label of an open set of strings, before rare values are folded."""
+    trimmed = value.strip(BLANKS) if isinstance(value, str) else ""
+    if not trimmed:
+        return "unknown"
+    return trimmed if len(trimmed) <= LONGEST_LABEL else "other"
+
+
+def first_comers(values: Iterable[str], most: int) -> set[str]:
+    """The values that can be told apart: the first `most` different ones."""
+    return set(list(dict.fromkeys(v for v in values if v not in ("unknown", "other")))[:most])
+
+
+def kept(count: Counter[str], most: int, first: tuple[str, ...] = ()) -> set[str]:
+    """The values that keep their name: `first` ones, then the most frequent, equal numbers in byte order."""
+    values = [value for value in count if value not in ("unknown", "other")]
+    values.sort(key=lambda value: (value not in first, -count[value], value.encode()))
+    return set(values[:most]) | {"unknown"}
+
+
+def folded(labels: list[str], first: tuple[str, ...] = ()) -> list[str]:
+    """One label per user, with rare values as `other`."""
+    apart = first_comers(labels, MOST_VALUES_TOLD_APART) | {"unknown"}
+    labels = [label if label in apart else "other" for label in labels]
+    keep = kept(Counter(labels), MOST_VALUES, first)
+    return [label if label in keep else "other" for label in labels]
+
+
+def account_type(record: dict[str, Any]) -> str:
+    return {True: "service_account", False: "user"}.get(read(record, "is_service_account"), "unknown")
+
+
+def scim_managed(record: dict[str, Any]) -> str:
+    return {True: "true", False: "false"}.get(read(record, "is_scim_managed"), "unknown")
+
+
+def status(record: dict[str, Any]) -> str:
+    banned, enabled = read(record, "user.banned"), read(record, "user.enabled")
+    if banned is True:
+        return "banned"
+    if enabled is False:
+        return "disabled"
+    return "active" if isinstance(banned, bool) or isinstance(enabled, bool) else "unknown"
+
+
+def use(record: dict[str, Any]) -> str:
+    last_used = read(record, "api_key_last_used_at")
+    return "unknown" if last_used is MISSING else "never" if last_used is None else "used"
+
+
+def email_domain(record: dict[str, Any], domains: tuple[str, ...]) -> str:
+    for field in ("email", "user.email"):
+        address = read(record, field)
+        if isinstance(address, str) and address.strip(BLANKS):
+            domain = address.rpartition("@")[2].lower() if "@" in address else ""
+            return next((d for d in domains if d.lower() == domain), "other")
+    return "none"
+
+
+# --- counting ----------------------------------------------------------------------------------------------------
+
+
+class User(NamedTuple):
+    """A record with its final labels."""
+
+    record: dict[str, Any]
+    role: str
+    account_type: str
+    scim_managed: str
+    status: str
+    use: str
+    email_domain: str
+    developer_persona: str
+    technical_level: str
+
+
+def labelled(records: list[dict[str, Any]], settings: Settings) -> list[User]:
+    def open_labels(field: str, first: tuple[str, ...] = ()) -> list[str]:
+        return folded([open_label(read(record, field)) for record in records], first)
+
+    return [User(record, role, account_type(record), scim_managed(record), status(record), use(record),
+                 email_domain(record, settings.email_domains), persona, level)
+            for record, role, persona, level in zip(
+                records, open_labels("role", ("owner", "reader")), open_labels("developer_persona"),
+                open_labels("technical_level"))]
+
+
+def fill_values(users: list[User], domains: tuple[str, ...]) -> dict[str, list[str]]:
+    """For each dimension the values along which zeros are stated."""
+    def somebody(field: str) -> bool:
+        return any(isinstance(read(user.record, field), bool) for user in users)
+
+    roles = {user.role for user in users} - {"unknown"}
+    states = ["active"] + ["banned"] * somebody("user.banned") + ["disabled"] * somebody("user.enabled")
+    return {
+        "role": sorted(roles | {"owner", "reader"}) if roles else ["unknown"],
+        "account_type": ["user", "service_account"] if somebody("is_service_account") else ["unknown"],
+        "scim_managed": ["true", "false"] if somebody("is_scim_managed") else ["unknown"],
+        "status": states if len(states) > 1 else ["unknown"],
+        "use": ["used", "never"] if any(user.use != "unknown" for user in users) else ["unknown"],
+        "email_domain": [*domains, "other", "none"] if any(u.email_domain != "none" for u in users) else ["none"],
+    }
+
+
+class Sheet:
+    """The samples of one organization, as they are counted."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.samples: Samples = {}
+
+    def put(self, family: str, value: float, **labels: str) -> None:
+        labels["organization"] = self.settings.organization
+        self.samples[family, frozenset(labels.items())] = value
+
+    def table(self, family: str, users: list[User], dimensions: tuple[str, ...], fill: dict[str, list[str]]) -> None:
+        """A cross-table: what was seen, and zeros for all combinations of fill values."""
+        seen = Counter(tuple(getattr(user, dimension) for dimension in dimensions) for user in users)
+        for row in {*seen, *product(*(fill[dimension] for dimension in dimensions))}:
+            self.put(family, seen[row], **dict(zip(dimensions, row)))
+
+    def seen_only(self, family: str, users: list[User], dimension: str) -> None:
+        """One dimension without zeros, but for the organization without users."""
+        seen = Counter(getattr(user, dimension) for user in users) or {"unknown": 0}
+        for value, number in seen.items():
+            self.put(family, number, **{dimension: value})
+
+
+def count(pages: Iterable[bytes], start: float, settings: Settings = Settings()) -> Samples:
+    """Every composition sample of an organization whose walk began at `start`."""
+    records, unreadable = distinct_users(pages)
+    users = labelled(records, settings)
+    fill = fill_values(users, settings.email_domains)
+    sheet = Sheet(settings)
+    sheet.table("openai_org_users", users, ("role", "account_type", "scim_managed", "status"), fill)
+    sheet.table("openai_org_users_by_api_key_use", users, ("role", "account_type", "use"), fill)
+    sheet.seen_only("openai_org_users_by_developer_persona", users, "developer_persona")
+    sheet.seen_only("openai_org_users_by_technical_level", users, "technical_level")
+    if settings.email_domains:
+        sheet.table("openai_org_users_by_email_domain", users, ("email_domain", "role"), fill)
+    count_stale(sheet, users, fill, start)
+    count_recent(sheet, users, fill, start)
+    count_newest(sheet, users)
+    count_flags(sheet, users)
+    count_projects(sheet, users)
+    for field in FIELDS:
+        carrying = sum(read(user.record, field) is not MISSING for user in users)
+        sheet.put("openai_org_users_with_field", carrying, field=field)
+    sheet.put("openai_org_users_unreadable", unreadable)
+    return sheet.samples
+
+
+def age(start: float, moment: int) -> float:
+    return max(0, start - moment)
+
+
+def somebody_was_added(users: list[User]) -> bool:
+    return any(read(user.record, "added_at") is not MISSING for user in users)
+
+
+def count_stale(sheet: Sheet, users: list[User], fill: dict[str, list[str]], start: float) -> None:
+    if fill["use"] == ["unknown"]:
+        return
+    seen = {(user.role, user.account_type, user.use) for user in users}
+    pairs = {(role, kind) for role, kind, _ in seen} | set(product(fill["role"], fill["account_type"]))
+    for use_, field in [("used", "api_key_last_used_at"), ("never", "added_at")]:
+        if use_ == "never" and not somebody_was_added(users):
+            continue
+        for role, kind in pairs:
+            if "unknown" in (role, kind) and (role, kind, use_) not in seen:
+                continue
+            moments = [read(user.record, field) for user in users
+                       if (user.role, user.account_type, user.use) == (role, kind, use_)]
+            for name, threshold in sheet.settings.stale_after.items():
+                stale = sum(moment is not MISSING and age(start, moment) >= threshold for moment in moments)
+                sheet.put("openai_org_users_api_key_stale", stale, role=role, account_type=kind, use=use_,
+                          older_than=name)
+
+
+def count_recent(sheet: Sheet, users: list[User], fill: dict[str, list[str]], start: float) -> None:
+    if not somebody_was_added(users):
+        return
+    seen = {(user.role, user.account_type) for user in users}
+    for role, kind in seen | set(product(fill["role"], fill["account_type"])):
+        added = [read(user.record, "added_at") for user in users if (user.role, user.account_type) == (role, kind)]
+        for name, window in WINDOWS.items():
+            recent = sum(moment is not MISSING and age(start, moment) <= window for moment in added)
+            sheet.put("openai_org_users_recently_added", recent, role=role, account_type=kind, within=name)
+
+
+def count_newest(sheet: Sheet, users: list[User]) -> None:
+    added = [read(user.record, "added_at") for user in users]
+    banned = [read(user.record, "user.banned_at") for user in users if user.status == "banned"]
+    for family, moments in [("openai_org_user_last_added_timestamp_seconds", added),
+                            ("openai_org_user_last_banned_timestamp_seconds", banned)]:
+        known = [moment for moment in moments if isinstance(moment, int)]
+        if known:
+            sheet.put(family, max(known))
+
+
+def count_flags(sheet: Sheet, users: list[User]) -> None:
+    for family, field in [("openai_org_users_default", "is_default"),
+                          ("openai_org_users_scale_tier_purchasers", "is_scale_tier_authorized_purchaser")]:
+        flags = [flag for flag in (read(user.record, field) for user in users) if isinstance(flag, bool)]
+        if flags:
+            sheet.put(family, sum(flags))
+
+
+def memberships(record: dict[str, Any]) -> list[Membership]:
+    """The user's list of projects as label values, entry by entry."""
+    projects = read(record, "projects")
+    entries = projects[:MOST_PROJECTS_PER_USER] if isinstance(projects, list) else []
+    return [Membership(open_label(text(entry.get("id"))), open_label(text(entry.get("role"))),
+                       project_name(text(entry.get("name"))))
+            for entry in entries if isinstance(entry, dict)]
+
+
+def project_name(value: str | Missing) -> str:
+    return value.strip(BLANKS)[:LONGEST_LABEL] if isinstance(value, str) else ""
+
+
+def count_projects(sheet: Sheet, users: list[User]) -> None:
+    lists = [read(user.record, "projects") for user in users]
+    present = [projects for projects in lists if isinstance(projects, list)]
+    if present:
+        sheet.put("openai_org_users_without_project", sum(not projects for projects in present))
+
+    by_user = [memberships(user.record) for user in users]
+    told_apart = first_comers((m.project for ms in by_user for m in ms), MOST_PROJECTS_TOLD_APART) | {"unknown"}
+    by_user = [[m if m.project in told_apart else m._replace(project="other") for m in ms] for ms in by_user]
+    by_user = fold_project_roles(by_user)
+
+    members = Counter(project for ms in by_user for project in {m.project for m in ms})
+    keep = kept(members, sheet.settings.projects_limit)
+    cells = Counter((project if project in keep else "other", role)
+                    for ms in by_user for project, role in {(m.project, m.role) for m in ms})
+    for (project, role), number in cells.items():
+        sheet.put("openai_org_project_users", number, project_id=project, project_role=role)
+    if sheet.settings.projects_names:
+        for project in keep - {"unknown"}:
+            names = [m.name for ms in by_user for m in ms if m.project == project and m.name]
+            sheet.put("openai_org_project_info", 1, project_id=project, project_name=names[0] if names else "unknown")
+
+
+def fold_project_roles(by_user: list[list[Membership]]) -> list[list[Membership]]:
+    """Folds rare roles in projects as all open labels: the most frequent are those that most users have."""
+    apart = first_comers((m.role for ms in by_user for m in ms), MOST_VALUES_TOLD_APART) | {"unknown"}
+    by_user = [[m if m.role in apart else m._replace(role="other") for m in ms] for ms in by_user]
+    keep = kept(Counter(role for ms in by_user for role in {m.role for m in ms}), MOST_VALUES)
+    return [[m if m.role in keep else m._replace(role="other") for m in ms] for ms in by_user]
