@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# The one test command, of developers and of CI. It installs what is missing into .tools/ and stops at the first
+# failing step.
+#
+#   tests/run.sh                 every step, in this order: format lint docs licences test build e2e
+#   tests/run.sh rust            format lint docs licences test
+#   tests/run.sh lint e2e        the named steps
+#   tests/run.sh e2e test_sdk    the named files of the end-to-end checks (after `e2e`, as the last step)
+#
+# It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+CARGO_DENY=0.20.2
+TOOLS=$PWD/.tools
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export PATH=$TOOLS/debian/usr/bin:$PATH
+export PYTHONDONTWRITEBYTECODE=1
+
+step=setup
+passed=0
+summary=""
+
+begin() {
+  step=$1
+  started=$SECONDS
+  echo "==> $step: $2"
+}
+
+end() {
+  summary+=$(printf '  %-9s %4d s' "$step" $((SECONDS - started)))$'\n'
+  passed=$((passed + 1))
+}
+
+# Says how it went, however it ends.
+conclude() {
+  local code=$?
+  printf '\n%s' "$summary"
+  if [ "$code" -eq 0 ]; then
+    echo "steps: $passed passed, 0 failed"
+  else
+    echo "tests/run.sh: step '$step' failed"
+    echo "steps: $passed passed, 1 failed"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Debian's package, unpacked and not installed: no service starts, and nothing else on the machine changes.
+need_prometheus() {
+  if command -v prometheus promtool >/dev/null; then return; fi
+  echo "    fetching Debian's prometheus"
+  as_root apt-get update -qq
+  mkdir -p "$TOOLS/debian"
+  (cd "$TOOLS/debian" && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
+}
+
+need_python_packages() {
+  local wanted=tests/e2e/requirements.txt installed=$TOOLS/venv/requirements.txt
+  if cmp -s "$wanted" "$installed"; then return; fi
+  echo "    installing $wanted"
+  if ! python3 -c 'import ensurepip' 2>/dev/null; then
+    as_root apt-get update -qq
+    as_root apt-get install -qq -y python3-venv
+  fi
+  python3 -m venv --clear "$TOOLS/venv"
+  "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+  cp "$wanted" "$installed"
+}
+
+need_cargo_deny() {
+  if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $CARGO_DENY" ]; then return; fi
+  echo "    building cargo-deny $CARGO_DENY, once"
+  env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug --root "$TOOLS" "cargo-deny@$CARGO_DENY"
+}
+
+run_format() {
+  begin format "cargo fmt --check"
+  cargo fmt --check
+  end
+}
+
+run_lint() {
+  begin lint "cargo clippy, warnings are errors"
+  cargo clippy --quiet --all-targets --locked -- -D warnings
+  end
+}
+
+run_docs() {
+  begin docs "cargo doc, warnings are errors"
+  RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --locked
+  end
+}
+
+# Without advisories: their database changes daily and is fetched from the network, so that the same commit would
+# pass today and fail tomorrow. `cargo deny check advisories` by hand asks it.
+run_licences() {
+  begin licences "cargo deny: licences, bans, sources"
+  need_cargo_deny
+  "$TOOLS/bin/cargo-deny" --log-level error --locked check licenses bans sources
+  end
+}
+
+run_test() {
+  begin test "cargo test: unit, property and integration tests"
+  cargo test --quiet --locked
+  end
+}
+
+run_build() {
+  begin build "cargo build --release"
+  cargo build --quiet --release --locked
+  end
+}
+
+run_e2e() {
+  begin e2e "the release binary from outside${*:+: $*}"
+  need_prometheus
+  need_python_packages
+  if [ $# -eq 0 ]; then set -- discover; fi
+  (cd tests/e2e && "$TOOLS/venv/bin/python" -m unittest "$@")
+  end
+}
+
+main() {
+  if [ $# -eq 0 ]; then set -- format lint docs licences test build e2e; fi
+  while [ $# -gt 0 ]; do
+    local name=$1
+    shift
+    case $name in
+      rust) set -- format lint docs licences test "$@" ;;
+      e2e) run_e2e "$@"; return ;;
+      format | lint | docs | licences | test | build) "run_$name" ;;
+      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test build e2e, and rust" >&2; exit 2 ;;
+    esac
+  done
+}
+
+trap conclude EXIT
+main "$@"
