@@ -1,0 +1,56 @@
+"""Reads the Dockerfile. It does not build it: that takes a container engine, which the other tests do without."""
+
+import json
+import re
+import unittest
+
+from harness import ROOT, run
+
+
+def instructions(text: str) -> list[tuple[str, str]]:
+    """The instructions of a Dockerfile with their arguments, continued lines joined, comments aside."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines()) if word]
+
+
+class Image(unittest.TestCase):
+    def setUp(self):
+        self.all = instructions((ROOT / "Dockerfile").read_text())
+        last_stage = max(n for n, (word, _) in enumerate(self.all) if word == "FROM")
+        self.builder, self.final = self.all[:last_stage], self.all[last_stage:]
+
+    def only(self, word: str) -> str:
+        """The argument of the final stage's one instruction of this kind."""
+        found = [rest for name, rest in self.final if name == word]
+        self.assertEqual(len(found), 1, word)
+        return found[0]
+
+    def test_the_compiler_stays_behind(self):
+        self.assertEqual(self.builder[0], ("FROM", "rust:1-bookworm AS builder"))
+        self.assertEqual(self.only("COPY"),
+                         "--from=builder /openai-org-exporter /usr/local/bin/openai-org-exporter")
+
+    def test_the_image_builds_what_is_locked_and_knows_its_commit(self):
+        self.assertIn(("ENV", "REVISION=$REVISION"), self.builder)
+        self.assertTrue(any(word == "RUN" and "cargo build --release --locked" in rest for word, rest in self.builder))
+
+    def test_the_user_is_a_number_and_not_root(self):
+        user, group = self.only("USER").split(":")
+        self.assertGreater(int(user), 0)
+        self.assertGreater(int(group), 0)
+
+    def test_the_health_check_runs_a_command_that_exists_without_a_shell(self):
+        program, command = json.loads(self.only("HEALTHCHECK").partition("CMD ")[2])
+        self.assertEqual([program], json.loads(self.only("ENTRYPOINT")))
+        self.assertRegex(run("--help").out, rf"(?m)^\s+{command}\b")
+
+    def test_the_port_is_the_default_one(self):
+        self.assertIn(f":{self.only('EXPOSE')}", run("serve", "--help").out)
+
+    def test_what_is_built_elsewhere_stays_outside(self):
+        self.assertLessEqual({".git", ".tools", "target"}, set((ROOT / ".dockerignore").read_text().split()))
+
+
+if __name__ == "__main__":
+    unittest.main()
