@@ -5,6 +5,7 @@ surrogates, keys that stand twice, broken UTF-8.
 """
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,6 +96,15 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing: the tests print what matters."""
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hung up is no news; anything else is a mistake in here."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def error(status: int, message: str) -> Answer:
     body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
     return Answer(status, json.dumps(body).encode())
@@ -104,8 +114,7 @@ def error(status: int, message: str) -> Answer:
 def fake_api(entries: list[Entry], answer: Callable[[], Answer | None] = lambda: None) -> Iterator[FakeApi]:
     """Serves `entries` on a free loopback port for the time of the block; `answer` may answer in their place."""
     api = FakeApi(entries, answer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ApiHandler", (Handler,), {"api": api}))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), type("ApiHandler", (Handler,), {"api": api}))
     api.base_url = f"http://127.0.0.1:{server.server_port}/v1"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = os.environ.get("EXPORTER_BINARY", str(TARGET / "release" / "openai-org-exporter"))
+SIMULATED_KEY = "sk-admin-simulated"
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -116,6 +118,29 @@ def program(*command: str, **env: str) -> Iterator[Program]:
 def exporter(*arguments: str, **env: str):
     """Runs the exporter for the time of the block."""
     return program(BINARY, *arguments, **env)
+
+
+@contextmanager
+def simulator(*flags: str, port: int = 0) -> Iterator[str]:
+    """Runs the API simulator for the time of the block, and gives its base URL."""
+    with exporter("simulate", f"--listen-address=127.0.0.1:{port}", f"--admin-key={SIMULATED_KEY}", *flags) as child:
+        yield child.find(r"(http://127\.0\.0\.1:\d+/v1)")
+
+
+@contextmanager
+def serving(base_url: str, *flags: str, key: str = SIMULATED_KEY) -> Iterator[tuple[Program, str]]:
+    """Runs `serve` on a free port for the time of the block; gives the program and the URL of its root."""
+    with exporter("serve", "--web.listen-address=127.0.0.1:0", f"--openai.base-url={base_url}", *flags,
+                  OPENAI_ADMIN_KEY=key) as child:
+        api = re.escape(base_url.removesuffix("/v1"))
+        yield child, child.find(rf"(?!{api})(http://127\.0\.0\.1:\d+)")
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def get(url: str, method: str = "GET", timeout: float = 10, **headers: str) -> Reply:

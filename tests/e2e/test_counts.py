@@ -4,9 +4,9 @@ import re
 import time
 import unittest
 
-from exposition import COMPOSITION, FRESHNESS, composition, differences, parse, value
+from exposition import COMPOSITION, FRESHNESS, composition, differences, parse, total, value
 from fake_api import ADMIN_KEY, fake_api
-from harness import exporter, raw_pages, run
+from harness import SIMULATED_KEY, raw_pages, run, simulator
 from oracle import Samples, Settings, count
 from shapes import SHAPES, Shape
 
@@ -59,12 +59,10 @@ class CountsOfSimulatedOrganizations(Comparing):
     def test_simulated_organizations_of_several_sizes_and_seeds(self):
         settings = Settings(email_domains=("example.com", "acme.com"))
         for size, seed in [(0, 1), (1, 1), (100, 2), (1_234, 3), (5_000, 4)]:
-            with self.subTest(users=size, seed=seed), exporter(
-                    "simulate", "--listen-address=127.0.0.1:0", f"--users={size}", f"--seed={seed}",
-                    "--churn=0", "--admin-key=sk-admin-simulated") as simulator:
-                base_url = simulator.find(r"(http://127\.0\.0\.1:\d+/v1)")
-                samples = self.compare(base_url, "sk-admin-simulated", settings)
-                self.assertEqual(sum(n for (name, _), n in samples.items() if name == "openai_org_users"), size)
+            with (self.subTest(users=size, seed=seed),
+                  simulator(f"--users={size}", f"--seed={seed}", "--churn=0") as base_url):
+                samples = self.compare(base_url, SIMULATED_KEY, settings)
+                self.assertEqual(total(samples, "openai_org_users"), size)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+"""Each fault of the simulator against a serving exporter: what is published stays right, and says how old it is."""
+
+import time
+import unittest
+from contextlib import ExitStack
+
+from exposition import composition, parse, total, value
+from fake_api import ADMIN_KEY, error, fake_api
+from harness import free_port, get, run, serving, simulator, wait_until
+from oracle import Samples
+from shapes import all_fields
+
+USERS = 350
+ORGANIZATION = f"--users={USERS}", "--seed=5", "--churn=0"
+IMPATIENT = ("--poll.interval=1s", "--poll.max-age=10m", "--poll.request-timeout=1s", "--poll.stall-timeout=6s",
+             "--poll.timeout=30s")
+SECONDS = 60
+
+
+class Watched:
+    """A serving exporter, and behind one port the simulators that come and go."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._port = free_port()
+        self._simulator = stack.enter_context(ExitStack())
+        self.simulate()
+        _, self._url = stack.enter_context(serving(f"http://127.0.0.1:{self._port}/v1", *IMPATIENT))
+
+    def simulate(self, *flags: str) -> None:
+        """Replaces the running simulator by one of the same organization with these flags."""
+        self._simulator.close()
+        self._simulator.enter_context(simulator(*ORGANIZATION, *flags, port=self._port))
+
+    def samples(self) -> Samples:
+        return parse(get(f"{self._url}/metrics").text)
+
+    def walks(self, *results: str) -> float:
+        """How many walks ended so."""
+        samples = self.samples()
+        return sum(value(samples, "openai_org_exporter_walks_total", result=result) or 0 for result in results)
+
+    def fails(self, *results: str) -> None:
+        """Waits for a walk that ends so, and for `up` to say it."""
+        before = self.walks(*results)
+        wait_until(lambda: self.walks(*results) > before and value(self.samples(), "openai_org_up") == 0,
+                   SECONDS, f"a walk that ends with {' or '.join(results)}", self.evidence)
+
+    def succeeds(self) -> Samples:
+        """Waits until a walk that begins from now on is published, and returns the exposition."""
+        now = time.time()
+
+        def published() -> Samples | None:
+            samples = self.samples()
+            start = value(samples, "openai_org_snapshot_timestamp_seconds") or 0
+            return samples if start > now and value(samples, "openai_org_up") == 1 else None
+
+        return wait_until(published, SECONDS, "a clean walk", self.evidence)
+
+    def evidence(self) -> str:
+        """What the exporter says about its walks."""
+        return "\n".join(line for line in get(f"{self._url}/metrics").text.splitlines()
+                         if line.startswith(("openai_org_up", "openai_org_exporter_walk", "openai_org_snapshot")))
+
+
+class Faults(unittest.TestCase):
+    def setUp(self):
+        self.exporter = Watched(self.enterContext(ExitStack()))
+
+    def check_failing(self, fault: str, *results: str) -> None:
+        """The last good figures stay, `up` falls, the reason is counted, and the next clean walk publishes."""
+        good = composition(self.exporter.succeeds())
+        self.assertEqual(total(good, "openai_org_users"), USERS)
+        self.exporter.simulate(f"--fault={fault}")
+        self.exporter.fails(*results)
+        self.assertEqual(composition(self.exporter.samples()), good)
+        self.exporter.simulate()
+        self.assertEqual(total(self.exporter.succeeds(), "openai_org_users"), USERS)
+
+    def check_survived(self, fault: str, anomaly: str | None = None) -> Samples:
+        """The figures are complete all the same, and what casts doubt on them is said."""
+        self.exporter.simulate(f"--fault={fault}")
+        samples = self.exporter.succeeds()
+        self.assertEqual(total(samples, "openai_org_users"), USERS)
+        for kind in ("duplicate", "missing_cursor", "cursor_gone"):
+            found = value(samples, "openai_org_snapshot_anomalies", kind=kind)
+            self.assertEqual(bool(found), kind == anomaly, f"{found} of kind {kind}")
+        return samples
+
+    def test_status_500(self):
+        self.check_failing("status-500", "server_error")
+
+    def test_status_429(self):
+        self.check_failing("status-429", "rate_limited")
+
+    def test_reset(self):
+        self.check_failing("reset", "connect")
+
+    def test_truncate(self):
+        self.check_failing("truncate", "connect", "invalid_response")
+
+    def test_html(self):
+        self.check_failing("html", "invalid_response")
+
+    def test_hang(self):
+        self.check_failing("hang", "timeout")
+
+    def test_huge(self):
+        self.check_failing("huge", "invalid_response")
+
+    def test_repeat_cursor(self):
+        self.check_failing("repeat-cursor", "invalid_response")
+        anomalies = value(self.exporter.samples(), "openai_org_exporter_walk_anomalies_total", kind="repeated_cursor")
+        self.assertGreaterEqual(anomalies, 1)
+
+    def test_missing_cursor(self):
+        self.check_survived("missing-cursor", "missing_cursor")
+
+    def test_duplicate(self):
+        self.check_survived("duplicate", "duplicate")
+
+    def test_slow(self):
+        self.check_survived("slow")
+
+    def test_wrong_types(self):
+        carried = total(self.exporter.succeeds(), "openai_org_users_with_field")
+        samples = self.check_survived("wrong-types")
+        self.assertLess(total(samples, "openai_org_users_with_field"), carried)
+
+
+class FailedWalks(unittest.TestCase):
+    def test_once_says_that_it_failed_and_shows_no_figures(self):
+        for status in (401, 403, 404, 500):
+            with self.subTest(status=status), fake_api([], lambda: error(status, "no")) as api:
+                result = run("once", f"--openai.base-url={api.base_url}", *IMPATIENT, OPENAI_ADMIN_KEY=ADMIN_KEY)
+                self.assertEqual(result.code, 1, result.err)
+                samples = parse(result.out)
+                self.assertEqual(value(samples, "openai_org_up"), 0)
+                self.assertEqual(composition(samples), {})
+
+    def test_a_refused_key_is_counted_by_its_reason(self):
+        for status, result in [(401, "unauthorized"), (403, "forbidden"), (404, "client_error")]:
+            with (self.subTest(status=status), fake_api([], lambda: error(status, "no")) as api,
+                  serving(api.base_url, *IMPATIENT) as (_, url)):
+                def counted() -> float | None:
+                    return value(parse(get(f"{url}/metrics").text), "openai_org_exporter_walks_total", result=result)
+                wait_until(counted, SECONDS, f"a walk that ends with {result}")
+
+    def test_a_walk_that_breaks_on_its_last_page_counts_nobody(self):
+        asked = iter(range(1_000))
+        broken = lambda: error(400, "no") if next(asked) >= 3 else None
+        with fake_api(all_fields(350)(int(time.time())), broken) as api:
+            result = run("once", f"--openai.base-url={api.base_url}", *IMPATIENT, OPENAI_ADMIN_KEY=ADMIN_KEY)
+        self.assertEqual(result.code, 1, result.err)
+        self.assertEqual(composition(parse(result.out)), {})
+        self.assertGreaterEqual(len(api.requests), 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
