@@ -132,7 +132,7 @@ def serving(base_url: str, *flags: str, key: str = SIMULATED_KEY) -> Iterator[tu
     """Runs `serve` on a free port for the time of the block; gives the program and the URL of its root."""
     with exporter("serve", "--web.listen-address=127.0.0.1:0", f"--openai.base-url={base_url}", *flags,
                   OPENAI_ADMIN_KEY=key) as child:
-        api = re.escape(base_url.removesuffix("/v1"))
+        api = re.escape(base_url.removesuffix("/v1")) + r"\b"
         yield child, child.find(rf"(?!{api})(http://127\.0\.0\.1:\d+)")
 
 

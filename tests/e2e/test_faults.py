@@ -3,6 +3,7 @@
 import time
 import unittest
 from contextlib import ExitStack
+from itertools import count
 
 from exposition import composition, parse, total, value
 from fake_api import ADMIN_KEY, error, fake_api
@@ -20,11 +21,11 @@ SECONDS = 60
 class Watched:
     """A serving exporter, and behind one port the simulators that come and go."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, *flags: str) -> None:
         self._port = free_port()
         self._simulator = stack.enter_context(ExitStack())
         self.simulate()
-        _, self._url = stack.enter_context(serving(f"http://127.0.0.1:{self._port}/v1", *IMPATIENT))
+        _, self.url = stack.enter_context(serving(f"http://127.0.0.1:{self._port}/v1", *IMPATIENT, *flags))
 
     def simulate(self, *flags: str) -> None:
         """Replaces the running simulator by one of the same organization with these flags."""
@@ -32,18 +33,23 @@ class Watched:
         self._simulator.enter_context(simulator(*ORGANIZATION, *flags, port=self._port))
 
     def samples(self) -> Samples:
-        return parse(get(f"{self._url}/metrics").text)
+        return parse(get(f"{self.url}/metrics").text)
 
     def walks(self, *results: str) -> float:
         """How many walks ended so."""
         samples = self.samples()
         return sum(value(samples, "openai_org_exporter_walks_total", result=result) or 0 for result in results)
 
-    def fails(self, *results: str) -> None:
-        """Waits for a walk that ends so, and for `up` to say it."""
+    def fails(self, *results: str) -> Samples:
+        """Waits for a walk that ends so, and for `up` to say it; returns the exposition."""
         before = self.walks(*results)
         wait_until(lambda: self.walks(*results) > before and value(self.samples(), "openai_org_up") == 0,
                    SECONDS, f"a walk that ends with {' or '.join(results)}", self.evidence)
+        return self.samples()
+
+    def leave(self) -> None:
+        """Takes the simulator away."""
+        self._simulator.close()
 
     def succeeds(self) -> Samples:
         """Waits until a walk that begins from now on is published, and returns the exposition."""
@@ -56,9 +62,14 @@ class Watched:
 
         return wait_until(published, SECONDS, "a clean walk", self.evidence)
 
+    def without_figures(self) -> Samples | None:
+        """The exposition, if it has no composition."""
+        samples = self.samples()
+        return None if composition(samples) else samples
+
     def evidence(self) -> str:
         """What the exporter says about its walks."""
-        return "\n".join(line for line in get(f"{self._url}/metrics").text.splitlines()
+        return "\n".join(line for line in get(f"{self.url}/metrics").text.splitlines()
                          if line.startswith(("openai_org_up", "openai_org_exporter_walk", "openai_org_snapshot")))
 
 
@@ -68,11 +79,11 @@ class Faults(unittest.TestCase):
 
     def check_failing(self, fault: str, *results: str) -> None:
         """The last good figures stay, `up` falls, the reason is counted, and the next clean walk publishes."""
-        good = composition(self.exporter.succeeds())
-        self.assertEqual(total(good, "openai_org_users"), USERS)
+        self.exporter.succeeds()
         self.exporter.simulate(f"--fault={fault}")
-        self.exporter.fails(*results)
-        self.assertEqual(composition(self.exporter.samples()), good)
+        first, second = self.exporter.fails(*results), self.exporter.fails(*results)
+        self.assertEqual(total(first, "openai_org_users"), USERS)
+        self.assertEqual(composition(first), composition(second))
         self.exporter.simulate()
         self.assertEqual(total(self.exporter.succeeds(), "openai_org_users"), USERS)
 
@@ -127,6 +138,21 @@ class Faults(unittest.TestCase):
         self.assertLess(total(samples, "openai_org_users_with_field"), carried)
 
 
+class FiguresThatAreTooOld(unittest.TestCase):
+    def test_they_are_withdrawn_and_come_back_with_the_next_walk(self):
+        exporter = Watched(self.enterContext(ExitStack()), "--poll.max-age=3s")
+        exporter.succeeds()
+        exporter.leave()
+        samples = wait_until(exporter.without_figures, SECONDS, "figures withdrawn", exporter.evidence)
+        self.assertEqual(value(samples, "openai_org_snapshot_available"), 0)
+        self.assertIsNone(value(samples, "openai_org_snapshot_timestamp_seconds"))
+        self.assertLess(value(samples, "openai_org_last_success_timestamp_seconds"), time.time() - 2)
+        self.assertEqual(get(f"{exporter.url}/-/fresh").status, 503)
+        exporter.simulate()
+        self.assertEqual(total(exporter.succeeds(), "openai_org_users"), USERS)
+        self.assertEqual(get(f"{exporter.url}/-/fresh").status, 200)
+
+
 class FailedWalks(unittest.TestCase):
     def test_once_says_that_it_failed_and_shows_no_figures(self):
         for status in (401, 403, 404, 500):
@@ -141,14 +167,12 @@ class FailedWalks(unittest.TestCase):
         for status, result in [(401, "unauthorized"), (403, "forbidden"), (404, "client_error")]:
             with (self.subTest(status=status), fake_api([], lambda: error(status, "no")) as api,
                   serving(api.base_url, *IMPATIENT) as (_, url)):
-                def counted() -> float | None:
-                    return value(parse(get(f"{url}/metrics").text), "openai_org_exporter_walks_total", result=result)
-                wait_until(counted, SECONDS, f"a walk that ends with {result}")
+                wait_until(lambda: value(parse(get(f"{url}/metrics").text), "openai_org_exporter_walks_total",
+                                         result=result), SECONDS, f"a walk that ends with {result}")
 
     def test_a_walk_that_breaks_on_its_last_page_counts_nobody(self):
-        asked = iter(range(1_000))
-        broken = lambda: error(400, "no") if next(asked) >= 3 else None
-        with fake_api(all_fields(350)(int(time.time())), broken) as api:
+        asked = count()
+        with fake_api(all_fields(350)(int(time.time())), lambda: error(400, "no") if next(asked) >= 3 else None) as api:
             result = run("once", f"--openai.base-url={api.base_url}", *IMPATIENT, OPENAI_ADMIN_KEY=ADMIN_KEY)
         self.assertEqual(result.code, 1, result.err)
         self.assertEqual(composition(parse(result.out)), {})
