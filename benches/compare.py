@@ -46,8 +46,19 @@ def measure(command: list[str]) -> Run:
 def start_simulator(binary: str, users: int) -> tuple[subprocess.Popen[str], str]:
     """Starts the simulator and waits for the line that says where it listens."""
     child = subprocess.Popen(
-        [binary, "simulate", "--listen-address=127.0.0.1:0", f"--users={users}", "--seed=1", "--churn=0", f"--admin-key={KEY}"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [
+            binary,
+            "simulate",
+            "--listen-address=127.0.0.1:0",
+            f"--users={users}",
+            "--seed=1",
+            "--churn=0",
+            f"--admin-key={KEY}",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     for line in child.stdout:
         if found := re.search(r"http://127\.0\.0\.1:\d+/v1", line):
             return child, found[0]
@@ -56,8 +67,12 @@ def start_simulator(binary: str, users: int) -> tuple[subprocess.Popen[str], str
 
 def report(users: int, exporter: list[Run], sdk: list[Run]) -> bool:
     """Prints the medians side by side; true if the exporter keeps its promise."""
-    rows = [("CPU per user, µs", "cpu_seconds", 1e6 / users), ("CPU in all, s", "cpu_seconds", 1),
-            ("wall clock, s", "wall_seconds", 1), ("peak memory, MB", "peak_mb", 1)]
+    rows = [
+        ("CPU per user, µs", "cpu_seconds", 1e6 / users),
+        ("CPU in all, s", "cpu_seconds", 1),
+        ("wall clock, s", "wall_seconds", 1),
+        ("peak memory, MB", "peak_mb", 1),
+    ]
     print(f"One walk of {users:,} users, medians of {len(exporter)} runs each\n")
     print(f"{'':18}{'exporter':>10}{'SDK':>10}{'ratio':>8}")
     for title, field, scale in rows:

@@ -18,8 +18,12 @@ def status(user) -> str:
 
 def main() -> None:
     registry = CollectorRegistry()
-    users = Gauge("openai_org_users", "Users of the organization.",
-                  ["role", "account_type", "scim_managed", "status"], registry=registry)
+    users = Gauge(
+        "openai_org_users",
+        "Users of the organization.",
+        ["role", "account_type", "scim_managed", "status"],
+        registry=registry,
+    )
     client = OpenAI(base_url=sys.argv[1])
     for user in client.admin.organization.users.list(limit=100):
         users.labels(

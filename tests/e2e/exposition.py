@@ -95,5 +95,8 @@ def show(series: tuple[str, frozenset[tuple[str, str]]]) -> str:
 
 def differences(expected: Samples, got: Samples) -> list[str]:
     """One line for each series that is missing, extra, or has another value."""
-    return [f"{show(series)}: expected {expected.get(series)}, got {got.get(series)}"
-            for series in sorted({*expected, *got}, key=show) if expected.get(series) != got.get(series)]
+    return [
+        f"{show(series)}: expected {expected.get(series)}, got {got.get(series)}"
+        for series in sorted({*expected, *got}, key=show)
+        if expected.get(series) != got.get(series)
+    ]

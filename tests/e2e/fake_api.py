@@ -46,7 +46,7 @@ class FakeApi:
     def page(self, after: str | None, limit: int) -> bytes:
         """The page behind a cursor."""
         start = self._position(after) if after else 0
-        chosen = self.entries[start:start + limit]
+        chosen = self.entries[start : start + limit]
         end = start + len(chosen)
         last_id = self._cursor(end) if chosen else None
         head = {"object": "list", "has_more": end < len(self.entries), "last_id": last_id}

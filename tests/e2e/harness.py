@@ -56,8 +56,9 @@ def environment(**extra: str) -> dict[str, str]:
 
 def run(*arguments: str, timeout: float = 60, **env: str) -> Result:
     """Runs the exporter to its end."""
-    done = subprocess.run([BINARY, *arguments], env=environment(**env), stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=timeout)
+    done = subprocess.run(
+        [BINARY, *arguments], env=environment(**env), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout
+    )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -79,6 +80,7 @@ class Program:
 
     def find(self, pattern: str, seconds: float = 20) -> str:
         """Waits until it has said `pattern`, and returns the first group."""
+
         def said() -> re.Match[str] | None:
             found = re.search(pattern, self.output)
             if not found and self._child.poll() is not None:
@@ -130,8 +132,9 @@ def simulator(*flags: str, port: int = 0) -> Iterator[str]:
 @contextmanager
 def serving(base_url: str, *flags: str, key: str = SIMULATED_KEY) -> Iterator[tuple[Program, str]]:
     """Runs `serve` on a free port for the time of the block; gives the program and the URL of its root."""
-    with exporter("serve", "--web.listen-address=127.0.0.1:0", f"--openai.base-url={base_url}", *flags,
-                  OPENAI_ADMIN_KEY=key) as child:
+    with exporter(
+        "serve", "--web.listen-address=127.0.0.1:0", f"--openai.base-url={base_url}", *flags, OPENAI_ADMIN_KEY=key
+    ) as child:
         api = re.escape(base_url.removesuffix("/v1")) + r"\b"
         yield child, child.find(rf"(?!{api})(http://127\.0\.0\.1:\d+)")
 

@@ -4,35 +4,20 @@ It reads the raw pages of the API and counts them with lists and loops, once per
 a thought with the exporter. Where the two disagree, one of them misreads the page of rules.
 """
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 from typing import Any, NamedTuple
+
+from wire import BLANKS, MISSING, READERS, Missing, distinct_users, read, text
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 Samples = dict[Series, float]
 
 DAY = 86_400
 WINDOWS = {"1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
-BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" \
-         "\u2028\u2029\u202f\u205f\u3000"
-LONGEST_ID, LONGEST_LABEL, MOST_VALUES = 256, 64, 20
+LONGEST_LABEL, MOST_VALUES = 64, 20
 MOST_VALUES_TOLD_APART, MOST_PROJECTS_TOLD_APART, MOST_PROJECTS_PER_USER = 4_096, 100_000, 10_000
-FIELDS = ("added_at", "api_key_last_used_at", "created", "developer_persona", "email", "is_default",
-          "is_scale_tier_authorized_purchaser", "is_scim_managed", "is_service_account", "projects", "role",
-          "technical_level", "user", "user.banned", "user.banned_at", "user.email", "user.enabled")
-
-
-class Missing:
-    """The field is absent, or cannot be read."""
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING = Missing()
 
 
 class Membership(NamedTuple):
@@ -51,109 +36,6 @@ class Settings(NamedTuple):
     email_domains: tuple[str, ...] = ()
     projects_limit: int = 50
     projects_names: bool = True
-
-
-# --- from the wire to a user -------------------------------------------------------------------------------------
-
-
-class NotAListPage(Exception):
-    """The answer is no list page: the walk fails."""
-
-
-def parse_page(body: bytes) -> dict[str, Any]:
-    """Reads one page. Broken UTF-8 becomes lone surrogates, which `text` refuses field by field."""
-    page = json.loads(body.decode("utf-8", errors="surrogateescape"))
-    if not isinstance(page, dict) or page.get("object") != "list":
-        raise NotAListPage("no list")
-    if not isinstance(page.get("data"), list) or not isinstance(page.get("has_more"), bool):
-        raise NotAListPage("no data or no has_more")
-    return page
-
-
-def text(value: Any) -> str | Missing:
-    """A string that is whole: without lone surrogates, whether written as escapes or as broken UTF-8."""
-    if isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value):
-        return value
-    return MISSING
-
-
-def boolean(value: Any) -> bool | Missing:
-    return value if isinstance(value, bool) else MISSING
-
-
-def timestamp(value: Any) -> int | Missing:
-    """Unix seconds from an integer, a float or a string; never zero or less, never beyond 2**53."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value.strip(BLANKS)):
-        value = int(value.strip(BLANKS))
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 2**53:
-        return MISSING
-    return int(value) if int(value) > 0 else MISSING
-
-
-def project_list(value: Any) -> list[Any] | Missing:
-    if isinstance(value, dict) and isinstance(value.get("data"), list):
-        return value["data"]
-    return MISSING
-
-
-def nested(value: Any) -> dict[str, Any] | Missing:
-    return value if isinstance(value, dict) else MISSING
-
-
-def nullable(read):
-    """The same reader for a field in which the reference allows null."""
-    return lambda value: None if value is None else read(value)
-
-
-READERS = {
-    "added_at": timestamp,
-    "api_key_last_used_at": nullable(timestamp),
-    "created": timestamp,
-    "developer_persona": nullable(text),
-    "email": nullable(text),
-    "is_default": boolean,
-    "is_scale_tier_authorized_purchaser": nullable(boolean),
-    "is_scim_managed": boolean,
-    "is_service_account": boolean,
-    "projects": nullable(project_list),
-    "role": nullable(text),
-    "technical_level": nullable(text),
-    "user": nested,
-    "user.banned": nullable(boolean),
-    "user.banned_at": nullable(timestamp),
-    "user.email": nullable(text),
-    "user.enabled": nullable(boolean),
-}
-
-
-def read(record: dict[str, Any], field: str) -> Any:
-    """The field's value; None for a null that the reference allows; else MISSING."""
-    holder, _, key = field.rpartition(".")
-    place = read(record, holder) if holder else record
-    if place is MISSING or key not in place:
-        return MISSING
-    return READERS[field](place[key])
-
-
-def user_id(entry: Any) -> str | Missing:
-    """The id of a readable entry of `data`."""
-    name = text(entry.get("id")) if isinstance(entry, dict) else MISSING
-    if name is MISSING or not name.strip(BLANKS) or len(name.encode()) > LONGEST_ID:
-        return MISSING
-    return name
-
-
-def distinct_users(pages: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
-    """All readable records, the first of each id, in the order of the walk; and how many entries were unreadable."""
-    users, unreadable = {}, 0
-    for page in pages:
-        for entry in parse_page(page)["data"]:
-            name = user_id(entry)
-            if name is MISSING:
-                unreadable += 1
-            else:
-                users.setdefault(name, entry)
-    return list(users.values()), unreadable
 
 
 # --- label values ------------------------------------------------------------------------------------------------
@@ -239,15 +121,30 @@ def labelled(records: list[dict[str, Any]], settings: Settings) -> list[User]:
     def open_labels(field: str, first: tuple[str, ...] = ()) -> list[str]:
         return folded([open_label(read(record, field)) for record in records], first)
 
-    return [User(record, role, account_type(record), scim_managed(record), status(record), use(record),
-                 email_domain(record, settings.email_domains), persona, level)
-            for record, role, persona, level in zip(
-                records, open_labels("role", ("owner", "reader")), open_labels("developer_persona"),
-                open_labels("technical_level"))]
+    return [
+        User(
+            record,
+            role,
+            account_type(record),
+            scim_managed(record),
+            status(record),
+            use(record),
+            email_domain(record, settings.email_domains),
+            persona,
+            level,
+        )
+        for record, role, persona, level in zip(
+            records,
+            open_labels("role", ("owner", "reader")),
+            open_labels("developer_persona"),
+            open_labels("technical_level"),
+        )
+    ]
 
 
 def fill_values(users: list[User], domains: tuple[str, ...]) -> dict[str, list[str]]:
     """For each dimension the values along which zeros are stated."""
+
     def somebody(field: str) -> bool:
         return any(isinstance(read(user.record, field), bool) for user in users)
 
@@ -304,7 +201,7 @@ def count(pages: Iterable[bytes], start: float, settings: Settings = Settings())
     count_newest(sheet, users)
     count_flags(sheet, users)
     count_projects(sheet, users)
-    for field in FIELDS:
+    for field in READERS:
         carrying = sum(read(user.record, field) is not MISSING for user in users)
         sheet.put("openai_org_users_with_field", carrying, field=field)
     sheet.put("openai_org_users_unreadable", unreadable)
@@ -330,12 +227,16 @@ def count_stale(sheet: Sheet, users: list[User], fill: dict[str, list[str]], sta
         for role, kind in pairs:
             if "unknown" in (role, kind) and (role, kind, use_) not in seen:
                 continue
-            moments = [read(user.record, field) for user in users
-                       if (user.role, user.account_type, user.use) == (role, kind, use_)]
+            moments = [
+                read(user.record, field)
+                for user in users
+                if (user.role, user.account_type, user.use) == (role, kind, use_)
+            ]
             for name, threshold in sheet.settings.stale_after.items():
                 stale = sum(moment is not MISSING and age(start, moment) >= threshold for moment in moments)
-                sheet.put("openai_org_users_api_key_stale", stale, role=role, account_type=kind, use=use_,
-                          older_than=name)
+                sheet.put(
+                    "openai_org_users_api_key_stale", stale, role=role, account_type=kind, use=use_, older_than=name
+                )
 
 
 def count_recent(sheet: Sheet, users: list[User], fill: dict[str, list[str]], start: float) -> None:
@@ -352,16 +253,20 @@ def count_recent(sheet: Sheet, users: list[User], fill: dict[str, list[str]], st
 def count_newest(sheet: Sheet, users: list[User]) -> None:
     added = [read(user.record, "added_at") for user in users]
     banned = [read(user.record, "user.banned_at") for user in users if user.status == "banned"]
-    for family, moments in [("openai_org_user_last_added_timestamp_seconds", added),
-                            ("openai_org_user_last_banned_timestamp_seconds", banned)]:
+    for family, moments in [
+        ("openai_org_user_last_added_timestamp_seconds", added),
+        ("openai_org_user_last_banned_timestamp_seconds", banned),
+    ]:
         known = [moment for moment in moments if isinstance(moment, int)]
         if known:
             sheet.put(family, max(known))
 
 
 def count_flags(sheet: Sheet, users: list[User]) -> None:
-    for family, field in [("openai_org_users_default", "is_default"),
-                          ("openai_org_users_scale_tier_purchasers", "is_scale_tier_authorized_purchaser")]:
+    for family, field in [
+        ("openai_org_users_default", "is_default"),
+        ("openai_org_users_scale_tier_purchasers", "is_scale_tier_authorized_purchaser"),
+    ]:
         flags = [flag for flag in (read(user.record, field) for user in users) if isinstance(flag, bool)]
         if flags:
             sheet.put(family, sum(flags))
@@ -371,9 +276,15 @@ def memberships(record: dict[str, Any]) -> list[Membership]:
     """The user's list of projects as label values, entry by entry."""
     projects = read(record, "projects")
     entries = projects[:MOST_PROJECTS_PER_USER] if isinstance(projects, list) else []
-    return [Membership(open_label(text(entry.get("id"))), open_label(text(entry.get("role"))),
-                       project_name(text(entry.get("name"))))
-            for entry in entries if isinstance(entry, dict)]
+    return [
+        Membership(
+            open_label(text(entry.get("id"))),
+            open_label(text(entry.get("role"))),
+            project_name(text(entry.get("name"))),
+        )
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
 
 
 def project_name(value: str | Missing) -> str:
@@ -393,8 +304,11 @@ def count_projects(sheet: Sheet, users: list[User]) -> None:
 
     members = Counter(project for ms in by_user for project in {m.project for m in ms})
     keep = kept(members, sheet.settings.projects_limit)
-    cells = Counter((project if project in keep else "other", role)
-                    for ms in by_user for project, role in {(m.project, m.role) for m in ms})
+    cells = Counter(
+        (project if project in keep else "other", role)
+        for ms in by_user
+        for project, role in {(m.project, m.role) for m in ms}
+    )
     for (project, role), number in cells.items():
         sheet.put("openai_org_project_users", number, project_id=project, project_role=role)
     if sheet.settings.projects_names:

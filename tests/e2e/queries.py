@@ -36,8 +36,11 @@ def filled_in(expression: str) -> str:
 
 
 def dashboard_queries(path: Path) -> list[Query]:
-    return [Query(f"{path.name}: {panel['title']}, {target['refId']}", filled_in(target["expr"]))
-            for panel in panels(json.loads(path.read_text())) for target in panel.get("targets", [])]
+    return [
+        Query(f"{path.name}: {panel['title']}, {target['refId']}", filled_in(target["expr"]))
+        for panel in panels(json.loads(path.read_text()))
+        for target in panel.get("targets", [])
+    ]
 
 
 def readme_queries() -> list[Query]:

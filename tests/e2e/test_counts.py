@@ -13,9 +13,12 @@ from shapes import SHAPES, Shape
 
 def flags(settings: Settings) -> list[str]:
     """The command line that says the same as the oracle's settings."""
-    return [f"--projects.limit={settings.projects_limit}", f"--api-key.stale-after={','.join(settings.stale_after)}",
-            f"--projects.names={'true' if settings.projects_names else 'false'}",
-            *(f"--email-domain={domain}" for domain in settings.email_domains)]
+    return [
+        f"--projects.limit={settings.projects_limit}",
+        f"--api-key.stale-after={','.join(settings.stale_after)}",
+        f"--projects.names={'true' if settings.projects_names else 'false'}",
+        *(f"--email-domain={domain}" for domain in settings.email_domains),
+    ]
 
 
 class Comparing(unittest.TestCase):
@@ -46,6 +49,7 @@ def test_of(shape: Shape):
     def test(self: Comparing) -> None:
         with fake_api(shape.entries(int(time.time()))) as api:
             self.compare(api.base_url, ADMIN_KEY, shape.settings)
+
     return test
 
 
@@ -59,8 +63,10 @@ class CountsOfSimulatedOrganizations(Comparing):
     def test_simulated_organizations_of_several_sizes_and_seeds(self):
         settings = Settings(email_domains=("example.com", "acme.com"))
         for size, seed in [(0, 1), (1, 1), (100, 2), (1_234, 3), (5_000, 4)]:
-            with (self.subTest(users=size, seed=seed),
-                  simulator(f"--users={size}", f"--seed={seed}", "--churn=0") as base_url):
+            with (
+                self.subTest(users=size, seed=seed),
+                simulator(f"--users={size}", f"--seed={seed}", "--churn=0") as base_url,
+            ):
                 samples = self.compare(base_url, SIMULATED_KEY, settings)
                 self.assertEqual(total(samples, "openai_org_users"), size)
 

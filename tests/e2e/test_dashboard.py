@@ -37,8 +37,12 @@ def family(name: str) -> str:
 
 
 def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
-    return (one["x"] < other["x"] + other["w"] and other["x"] < one["x"] + one["w"]
-            and one["y"] < other["y"] + other["h"] and other["y"] < one["y"] + one["h"])
+    return (
+        one["x"] < other["x"] + other["w"]
+        and other["x"] < one["x"] + one["w"]
+        and one["y"] < other["y"] + other["h"]
+        and other["y"] < one["y"] + one["h"]
+    )
 
 
 def added_up(expression: str) -> list[str]:
@@ -60,8 +64,11 @@ class Dashboards(unittest.TestCase):
 
     def each_panel(self) -> list[tuple[str, dict[str, Any]]]:
         """All panels, each with the words that find it."""
-        return [(f"{name}: {panel.get('title')}", panel)
-                for name, dashboard in self.dashboards.items() for panel in panels(dashboard)]
+        return [
+            (f"{name}: {panel.get('title')}", panel)
+            for name, dashboard in self.dashboards.items()
+            for panel in panels(dashboard)
+        ]
 
     def each_query(self) -> list[tuple[str, str]]:
         return [(place, target["expr"]) for place, panel in self.each_panel() for target in panel.get("targets", [])]
@@ -115,8 +122,11 @@ class Dashboards(unittest.TestCase):
             with self.subTest(dashboard=name):
                 for panel in dashboard["panels"]:
                     self.assertLessEqual(panel["gridPos"]["x"] + panel["gridPos"]["w"], 24, panel["title"])
-                clashes = [(one["title"], other["title"]) for one, other in combinations(dashboard["panels"], 2)
-                           if overlap(one["gridPos"], other["gridPos"])]
+                clashes = [
+                    (one["title"], other["title"])
+                    for one, other in combinations(dashboard["panels"], 2)
+                    if overlap(one["gridPos"], other["gridPos"])
+                ]
                 self.assertEqual(clashes, [])
 
     def test_queries_ask_for_families_of_the_contract_in_the_chosen_organizations(self):

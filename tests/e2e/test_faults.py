@@ -9,12 +9,17 @@ from exposition import composition, parse, total, value
 from fake_api import ADMIN_KEY, error, fake_api
 from harness import free_port, get, run, serving, simulator, wait_until
 from oracle import Samples
-from shapes import all_fields
+from plain_shapes import all_fields
 
 USERS = 350
 ORGANIZATION = f"--users={USERS}", "--seed=5", "--churn=0"
-IMPATIENT = ("--poll.interval=1s", "--poll.max-age=10m", "--poll.request-timeout=1s", "--poll.stall-timeout=6s",
-             "--poll.timeout=30s")
+IMPATIENT = (
+    "--poll.interval=1s",
+    "--poll.max-age=10m",
+    "--poll.request-timeout=1s",
+    "--poll.stall-timeout=6s",
+    "--poll.timeout=30s",
+)
 SECONDS = 60
 
 
@@ -43,8 +48,12 @@ class Watched:
     def fails(self, *results: str) -> Samples:
         """Waits for a walk that ends so, and for `up` to say it; returns the exposition."""
         before = self.walks(*results)
-        wait_until(lambda: self.walks(*results) > before and value(self.samples(), "openai_org_up") == 0,
-                   SECONDS, f"a walk that ends with {' or '.join(results)}", self.evidence)
+        wait_until(
+            lambda: self.walks(*results) > before and value(self.samples(), "openai_org_up") == 0,
+            SECONDS,
+            f"a walk that ends with {' or '.join(results)}",
+            self.evidence,
+        )
         return self.samples()
 
     def leave(self) -> None:
@@ -69,8 +78,11 @@ class Watched:
 
     def evidence(self) -> str:
         """What the exporter says about its walks."""
-        return "\n".join(line for line in get(f"{self.url}/metrics").text.splitlines()
-                         if line.startswith(("openai_org_up", "openai_org_exporter_walk", "openai_org_snapshot")))
+        return "\n".join(
+            line
+            for line in get(f"{self.url}/metrics").text.splitlines()
+            if line.startswith(("openai_org_up", "openai_org_exporter_walk", "openai_org_snapshot"))
+        )
 
 
 class Faults(unittest.TestCase):
@@ -165,10 +177,16 @@ class FailedWalks(unittest.TestCase):
 
     def test_a_refused_key_is_counted_by_its_reason(self):
         for status, result in [(401, "unauthorized"), (403, "forbidden"), (404, "client_error")]:
-            with (self.subTest(status=status), fake_api([], lambda: error(status, "no")) as api,
-                  serving(api.base_url, *IMPATIENT) as (_, url)):
-                wait_until(lambda: value(parse(get(f"{url}/metrics").text), "openai_org_exporter_walks_total",
-                                         result=result), SECONDS, f"a walk that ends with {result}")
+            with (
+                self.subTest(status=status),
+                fake_api([], lambda: error(status, "no")) as api,
+                serving(api.base_url, *IMPATIENT) as (_, url),
+            ):
+                wait_until(
+                    lambda: value(parse(get(f"{url}/metrics").text), "openai_org_exporter_walks_total", result=result),
+                    SECONDS,
+                    f"a walk that ends with {result}",
+                )
 
     def test_a_walk_that_breaks_on_its_last_page_counts_nobody(self):
         asked = count()

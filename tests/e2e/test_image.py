@@ -28,8 +28,7 @@ class Image(unittest.TestCase):
 
     def test_the_compiler_stays_behind(self):
         self.assertEqual(self.builder[0], ("FROM", "rust:1-bookworm AS builder"))
-        self.assertEqual(self.only("COPY"),
-                         "--from=builder /openai-org-exporter /usr/local/bin/openai-org-exporter")
+        self.assertEqual(self.only("COPY"), "--from=builder /openai-org-exporter /usr/local/bin/openai-org-exporter")
 
     def test_the_image_builds_what_is_locked_and_knows_its_commit(self):
         self.assertIn(("ENV", "REVISION=$REVISION"), self.builder)

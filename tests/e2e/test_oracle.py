@@ -3,7 +3,8 @@
 import json
 import unittest
 
-from oracle import MISSING, NotAListPage, Samples, Settings, count, read
+from oracle import Samples, Settings, count
+from wire import MISSING, NotAListPage, read
 
 NOW = 1_750_000_000
 DAY = 86_400
@@ -15,8 +16,11 @@ def page(*entries: str) -> bytes:
 
 def family(samples: Samples, name: str) -> dict[tuple[str, ...], float]:
     """The samples of one family, keyed by their label values in the order of the label names."""
-    return {tuple(value for key, value in sorted(labels) if key != "organization"): number
-            for (sample, labels), number in samples.items() if sample == name}
+    return {
+        tuple(value for key, value in sorted(labels) if key != "organization"): number
+        for (sample, labels), number in samples.items()
+        if sample == name
+    }
 
 
 class ReadingOneField(unittest.TestCase):
@@ -51,22 +55,35 @@ class CountingASmallOrganization(unittest.TestCase):
     SETTINGS = Settings(email_domains=("acme.com",), stale_after={"30d": 30 * DAY, "90d": 90 * DAY})
 
     def setUp(self):
-        self.samples = count([
-            page(f'{{"id":"a","role":"owner","email":"a@ACME.com","added_at":{NOW - 10 * DAY},'
-                 f'"api_key_last_used_at":{NOW - 40 * DAY},"is_service_account":false,"is_scim_managed":true,'
-                 '"user":{"banned":false,"enabled":true},"projects":{"data":[{"id":"p","name":"P","role":"member"},'
-                 '{"id":"p","role":"member"},{"id":"p","role":"owner"}]}}',
-                 '{"id":"a","role":"reader"}'),
-            page('{"id":"b","role":" reader ","email":null,"api_key_last_used_at":null,"is_service_account":true,'
-                 f'"added_at":{NOW - 90 * DAY},"user":{{"banned":true,"banned_at":{NOW - 5},"email":"b@x@y.org"}},'
-                 '"projects":{"data":[]}}',
-                 '{"id":"c"}', '"no object"', '{"id":"  "}'),
-        ], NOW, self.SETTINGS)
+        self.samples = count(
+            [
+                page(
+                    f'{{"id":"a","role":"owner","email":"a@ACME.com","added_at":{NOW - 10 * DAY},'
+                    f'"api_key_last_used_at":{NOW - 40 * DAY},"is_service_account":false,"is_scim_managed":true,'
+                    '"user":{"banned":false,"enabled":true},"projects":{"data":[{"id":"p","name":"P","role":"member"},'
+                    '{"id":"p","role":"member"},{"id":"p","role":"owner"}]}}',
+                    '{"id":"a","role":"reader"}',
+                ),
+                page(
+                    '{"id":"b","role":" reader ","email":null,"api_key_last_used_at":null,"is_service_account":true,'
+                    f'"added_at":{NOW - 90 * DAY},"user":{{"banned":true,"banned_at":{NOW - 5},"email":"b@x@y.org"}},'
+                    '"projects":{"data":[]}}',
+                    '{"id":"c"}',
+                    '"no object"',
+                    '{"id":"  "}',
+                ),
+            ],
+            NOW,
+            self.SETTINGS,
+        )
 
     def test_the_cross_table_has_what_was_seen_and_zeros_where_somebody_carried_the_field(self):
         users = family(self.samples, "openai_org_users")
-        seen = {("user", "owner", "true", "active"): 1, ("service_account", "reader", "unknown", "banned"): 1,
-                ("unknown", "unknown", "unknown", "unknown"): 1}
+        seen = {
+            ("user", "owner", "true", "active"): 1,
+            ("service_account", "reader", "unknown", "banned"): 1,
+            ("unknown", "unknown", "unknown", "unknown"): 1,
+        }
         self.assertEqual({row: number for row, number in users.items() if number}, seen)
         self.assertEqual(len(users), 2 * 2 * 2 * 3 + 2)
         self.assertEqual(users["user", "reader", "false", "disabled"], 0)
@@ -86,8 +103,10 @@ class CountingASmallOrganization(unittest.TestCase):
 
     def test_domains_fall_back_to_the_nested_address(self):
         domains = family(self.samples, "openai_org_users_by_email_domain")
-        self.assertEqual({row: number for row, number in domains.items() if number},
-                         {("acme.com", "owner"): 1, ("other", "reader"): 1, ("none", "unknown"): 1})
+        self.assertEqual(
+            {row: number for row, number in domains.items() if number},
+            {("acme.com", "owner"): 1, ("other", "reader"): 1, ("none", "unknown"): 1},
+        )
         self.assertEqual(len(domains), 3 * 2 + 1)
 
     def test_a_member_counts_once_per_project_and_role(self):
@@ -110,16 +129,26 @@ class CountingTheEdges(unittest.TestCase):
     def test_nobody_is_one_zero_in_each_family_that_sums_to_the_total(self):
         samples = count([page()], NOW, Settings(email_domains=("acme.com",)))
         families = {name for name, _ in samples} - {"openai_org_users_with_field"}
-        self.assertEqual(families, {
-            "openai_org_users", "openai_org_users_by_api_key_use", "openai_org_users_by_developer_persona",
-            "openai_org_users_by_technical_level", "openai_org_users_by_email_domain", "openai_org_users_unreadable"})
+        self.assertEqual(
+            families,
+            {
+                "openai_org_users",
+                "openai_org_users_by_api_key_use",
+                "openai_org_users_by_developer_persona",
+                "openai_org_users_by_technical_level",
+                "openai_org_users_by_email_domain",
+                "openai_org_users_unreadable",
+            },
+        )
         self.assertEqual(family(samples, "openai_org_users"), {("unknown",) * 4: 0})
         self.assertEqual(family(samples, "openai_org_users_by_email_domain"), {("none", "unknown"): 0})
 
     def test_a_dimension_nobody_carried_is_unknown_and_never_false(self):
         samples = count([page('{"id":"a","role":"owner","added_at":1}')], NOW)
-        self.assertEqual(family(samples, "openai_org_users"),
-                         {("unknown", "owner", "unknown", "unknown"): 1, ("unknown", "reader", "unknown", "unknown"): 0})
+        self.assertEqual(
+            family(samples, "openai_org_users"),
+            {("unknown", "owner", "unknown", "unknown"): 1, ("unknown", "reader", "unknown", "unknown"): 0},
+        )
         self.assertEqual(family(samples, "openai_org_users_api_key_stale"), {})
 
     def test_the_twenty_first_role_is_other(self):
@@ -129,11 +158,20 @@ class CountingTheEdges(unittest.TestCase):
 
     def test_projects_beyond_the_limit_add_up_membership_by_membership(self):
         projects = ",".join(f'{{"id":"p{n}","role":"m"}}' for n in range(4))
-        samples = count([page(f'{{"id":"a","projects":{{"data":[{projects}]}}}}',
-                              '{"id":"b","projects":{"data":[{"id":"p3"},{"role":"m"}]}}')], NOW,
-                        Settings(projects_limit=2))
-        self.assertEqual(family(samples, "openai_org_project_users"),
-                         {("p3", "m"): 1, ("p3", "unknown"): 1, ("p0", "m"): 1, ("other", "m"): 2, ("unknown", "m"): 1})
+        samples = count(
+            [
+                page(
+                    f'{{"id":"a","projects":{{"data":[{projects}]}}}}',
+                    '{"id":"b","projects":{"data":[{"id":"p3"},{"role":"m"}]}}',
+                )
+            ],
+            NOW,
+            Settings(projects_limit=2),
+        )
+        self.assertEqual(
+            family(samples, "openai_org_project_users"),
+            {("p3", "m"): 1, ("p3", "unknown"): 1, ("p0", "m"): 1, ("other", "m"): 2, ("unknown", "m"): 1},
+        )
         self.assertEqual(set(family(samples, "openai_org_project_info")), {("p0", "unknown"), ("p3", "unknown")})
 
     def test_what_is_no_list_page_is_refused(self):

@@ -10,7 +10,7 @@ from exposition import composition, differences, parse, value
 from fake_api import error, fake_api
 from harness import SIMULATED_KEY, exporter, get, raw_pages, simulator, wait_until
 from oracle import Settings, count
-from shapes import all_fields
+from plain_shapes import all_fields
 
 
 class SeveralOrganizations(unittest.TestCase):
@@ -18,15 +18,21 @@ class SeveralOrganizations(unittest.TestCase):
         bad = self.enterContext(fake_api([], lambda: error(401, "no")))
         good = self.enterContext(fake_api(all_fields(130)(int(time.time()))))
         simulated = self.enterContext(simulator("--users=230", "--seed=3", "--churn=0"))
-        url = self.serve({"good": (good.base_url, good.key), "sim": (simulated, SIMULATED_KEY), "bad": (bad.base_url, "k")})
+        url = self.serve(
+            {"good": (good.base_url, good.key), "sim": (simulated, SIMULATED_KEY), "bad": (bad.base_url, "k")}
+        )
 
         def finished() -> bool:
-            return all(value(self.samples(url), "openai_org_up", organization=name) is not None
-                       for name in ("good", "sim", "bad"))
+            return all(
+                value(self.samples(url), "openai_org_up", organization=name) is not None
+                for name in ("good", "sim", "bad")
+            )
 
         wait_until(finished, 30, "a finished walk of each")
         samples = self.samples(url)
-        self.assertEqual([value(samples, "openai_org_up", organization=name) for name in ("good", "sim", "bad")], [1, 1, 0])
+        self.assertEqual(
+            [value(samples, "openai_org_up", organization=name) for name in ("good", "sim", "bad")], [1, 1, 0]
+        )
         expected = {}
         for name, base_url, key in [("good", good.base_url, good.key), ("sim", simulated, SIMULATED_KEY)]:
             start = value(samples, "openai_org_snapshot_timestamp_seconds", organization=name)
@@ -38,13 +44,24 @@ class SeveralOrganizations(unittest.TestCase):
 
     def serve(self, organizations: dict[str, tuple[str, str]]) -> str:
         """Serves these organizations from a configuration file; gives the URL of the root."""
-        config = {"poll": {"interval": "10m"}, "organizations": [
-            {"name": name, "base_url": base_url, "admin_key_env": f"KEY_OF_{name}", "email_domains": [f"{name}.com"]}
-            for name, (base_url, _) in organizations.items()]}
+        config = {
+            "poll": {"interval": "10m"},
+            "organizations": [
+                {
+                    "name": name,
+                    "base_url": base_url,
+                    "admin_key_env": f"KEY_OF_{name}",
+                    "email_domains": [f"{name}.com"],
+                }
+                for name, (base_url, _) in organizations.items()
+            ],
+        }
         path = Path(self.enterContext(tempfile.TemporaryDirectory())) / "config.yml"
         path.write_text(json.dumps(config))
         keys = {f"KEY_OF_{name}": key for name, (_, key) in organizations.items()}
-        child = self.enterContext(exporter("serve", f"--config.file={path}", "--web.listen-address=127.0.0.1:0", **keys))
+        child = self.enterContext(
+            exporter("serve", f"--config.file={path}", "--web.listen-address=127.0.0.1:0", **keys)
+        )
         apis = "|".join(base_url.removesuffix("/v1") + r"\b" for base_url, _ in organizations.values())
         return child.find(rf"(?!{apis})(http://127\.0\.0\.1:\d+)")
 

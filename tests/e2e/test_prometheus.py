@@ -12,8 +12,14 @@ from urllib.parse import urlencode
 from harness import exporter, free_port, get, program, wait_until
 from queries import DASHBOARDS, Query, dashboard_queries, readme_queries
 
-DEMO = ("--web.listen-address=127.0.0.1:0", "--users=600", "--seed=1", "--churn=600", "--poll.interval=1s",
-        "--email-domain=example.com")
+DEMO = (
+    "--web.listen-address=127.0.0.1:0",
+    "--users=600",
+    "--seed=1",
+    "--churn=600",
+    "--poll.interval=1s",
+    "--email-domain=example.com",
+)
 SCRAPES = 6
 
 
@@ -24,14 +30,26 @@ class Prometheus(unittest.TestCase):
         cls.metrics = cls.demo.find(r"(http://127\.0\.0\.1:\d+/metrics)")
         directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         config = directory / "prometheus.yml"
-        config.write_text(json.dumps({
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-            "scrape_configs": [{"job_name": "demo", "static_configs": [{"targets": [cls.metrics.split("/")[2]]}]}]}))
+        config.write_text(
+            json.dumps(
+                {
+                    "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                    "scrape_configs": [
+                        {"job_name": "demo", "static_configs": [{"targets": [cls.metrics.split("/")[2]]}]}
+                    ],
+                }
+            )
+        )
         port = free_port()
         cls.url = f"http://127.0.0.1:{port}"
-        cls.server = cls.enterClassContext(program(
-            "prometheus", f"--config.file={config}", f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}"))
+        cls.server = cls.enterClassContext(
+            program(
+                "prometheus",
+                f"--config.file={config}",
+                f"--storage.tsdb.path={directory / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            )
+        )
         cls.server.find("(Server is ready to receive web requests)")
         wait_until(lambda: cls.rows(f"count_over_time(up[1m]) >= {SCRAPES}"), 30, f"{SCRAPES} scrapes")
 

@@ -42,8 +42,12 @@ class TheSdkAgainstTheSimulator(unittest.TestCase):
             type(user).model_validate(user.model_dump(exclude_unset=True), strict=True)
 
     def test_refusals_are_the_errors_of_the_sdk(self):
-        for error, query in [(AuthenticationError, {"key": "sk-wrong"}), (BadRequestError, {"limit": 101}),
-                             (BadRequestError, {"limit": 0}), (NotFoundError, {"after": "user-who-never-was"})]:
+        for error, query in [
+            (AuthenticationError, {"key": "sk-wrong"}),
+            (BadRequestError, {"limit": 101}),
+            (BadRequestError, {"limit": 0}),
+            (NotFoundError, {"after": "user-who-never-was"}),
+        ]:
             with self.subTest(query=query), self.assertRaises(error):
                 self.users(**query)
 

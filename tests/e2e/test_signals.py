@@ -26,16 +26,18 @@ def hanging_api() -> Iterator[FakeApi]:
 class Signals(unittest.TestCase):
     def test_serve_ends_in_time_and_in_order_between_walks(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with (self.subTest(signal=number.name), simulator("--users=10") as api,
-                  serving(api) as (child, url)):
+            with self.subTest(signal=number.name), simulator("--users=10") as api, serving(api) as (child, url):
                 wait_until(lambda: get(f"{url}/-/fresh").status == 200, 20, "a first walk")
                 child.signal(number)
                 self.assertEqual(child.wait(SECONDS_TO_END), 0, child.output)
 
     def test_serve_ends_in_time_and_in_order_while_a_walk_hangs(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with (self.subTest(signal=number.name), hanging_api() as api,
-                  serving(api.base_url, key=ADMIN_KEY) as (child, _)):
+            with (
+                self.subTest(signal=number.name),
+                hanging_api() as api,
+                serving(api.base_url, key=ADMIN_KEY) as (child, _),
+            ):
                 wait_until(lambda: api.requests, 20, "a request that hangs")
                 child.signal(number)
                 self.assertEqual(child.wait(SECONDS_TO_END), 0, child.output)
