@@ -130,13 +130,10 @@ def simulator(*flags: str, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def serving(base_url: str, *flags: str, key: str = SIMULATED_KEY) -> Iterator[tuple[Program, str]]:
+def serving(*flags: str, **env: str) -> Iterator[tuple[Program, str]]:
     """Runs `serve` on a free port for the time of the block; gives the program and the URL of its root."""
-    with exporter(
-        "serve", "--web.listen-address=127.0.0.1:0", f"--openai.base-url={base_url}", *flags, OPENAI_ADMIN_KEY=key
-    ) as child:
-        api = re.escape(base_url.removesuffix("/v1")) + r"\b"
-        yield child, child.find(rf"(?!{api})(http://127\.0\.0\.1:\d+)")
+    with exporter("serve", "--web.listen-address=127.0.0.1:0", *flags, **env) as child:
+        yield child, "http://" + child.find(r'addresses"?[=:]"?(127\.0\.0\.1:\d+)')
 
 
 def free_port() -> int:

@@ -7,30 +7,35 @@ from itertools import count
 
 from exposition import composition, parse, total, value
 from fake_api import ADMIN_KEY, error, fake_api
-from harness import free_port, get, run, serving, simulator, wait_until
+from harness import SIMULATED_KEY, free_port, get, run, serving, simulator, wait_until
 from oracle import Samples
 from plain_shapes import all_fields
 
 USERS = 350
 ORGANIZATION = f"--users={USERS}", "--seed=5", "--churn=0"
-IMPATIENT = (
-    "--poll.interval=1s",
-    "--poll.max-age=10m",
-    "--poll.request-timeout=1s",
-    "--poll.stall-timeout=6s",
-    "--poll.timeout=30s",
-)
+PATIENCE = {"interval": "1s", "max-age": "10m", "request-timeout": "1s", "stall-timeout": "6s", "timeout": "30s"}
 SECONDS = 60
+
+
+def patience(**other: str) -> list[str]:
+    """Flags for a short interval and short time-outs, with some of them replaced."""
+    settings = PATIENCE | {name.replace("_", "-"): value for name, value in other.items()}
+    return [f"--poll.{name}={value}" for name, value in settings.items()]
+
+
+def watching(base_url: str, **other: str):
+    """Serves one organization, with little patience."""
+    return serving(f"--openai.base-url={base_url}", *patience(**other), OPENAI_ADMIN_KEY=SIMULATED_KEY)
 
 
 class Watched:
     """A serving exporter, and behind one port the simulators that come and go."""
 
-    def __init__(self, stack: ExitStack, *flags: str) -> None:
+    def __init__(self, stack: ExitStack, **other: str) -> None:
         self._port = free_port()
         self._simulator = stack.enter_context(ExitStack())
         self.simulate()
-        _, self.url = stack.enter_context(serving(f"http://127.0.0.1:{self._port}/v1", *IMPATIENT, *flags))
+        _, self.url = stack.enter_context(watching(f"http://127.0.0.1:{self._port}/v1", **other))
 
     def simulate(self, *flags: str) -> None:
         """Replaces the running simulator by one of the same organization with these flags."""
@@ -141,18 +146,22 @@ class Faults(unittest.TestCase):
     def test_duplicate(self):
         self.check_survived("duplicate", "duplicate")
 
-    def test_slow(self):
-        self.check_survived("slow")
-
     def test_wrong_types(self):
         carried = total(self.exporter.succeeds(), "openai_org_users_with_field")
         samples = self.check_survived("wrong-types")
         self.assertLess(total(samples, "openai_org_users_with_field"), carried)
 
 
+class SlowAnswers(unittest.TestCase):
+    def test_a_trickling_body_is_read_to_its_end(self):
+        exporter = Watched(self.enterContext(ExitStack()), request_timeout="20s", stall_timeout="30s")
+        exporter.simulate("--fault=slow")
+        self.assertEqual(total(exporter.succeeds(), "openai_org_users"), USERS)
+
+
 class FiguresThatAreTooOld(unittest.TestCase):
     def test_they_are_withdrawn_and_come_back_with_the_next_walk(self):
-        exporter = Watched(self.enterContext(ExitStack()), "--poll.max-age=3s")
+        exporter = Watched(self.enterContext(ExitStack()), max_age="3s")
         exporter.succeeds()
         exporter.leave()
         samples = wait_until(exporter.without_figures, SECONDS, "figures withdrawn", exporter.evidence)
@@ -169,7 +178,7 @@ class FailedWalks(unittest.TestCase):
     def test_once_says_that_it_failed_and_shows_no_figures(self):
         for status in (401, 403, 404, 500):
             with self.subTest(status=status), fake_api([], lambda: error(status, "no")) as api:
-                result = run("once", f"--openai.base-url={api.base_url}", *IMPATIENT, OPENAI_ADMIN_KEY=ADMIN_KEY)
+                result = run("once", f"--openai.base-url={api.base_url}", *patience(), OPENAI_ADMIN_KEY=ADMIN_KEY)
                 self.assertEqual(result.code, 1, result.err)
                 samples = parse(result.out)
                 self.assertEqual(value(samples, "openai_org_up"), 0)
@@ -180,7 +189,7 @@ class FailedWalks(unittest.TestCase):
             with (
                 self.subTest(status=status),
                 fake_api([], lambda: error(status, "no")) as api,
-                serving(api.base_url, *IMPATIENT) as (_, url),
+                watching(api.base_url) as (_, url),
             ):
                 wait_until(
                     lambda: value(parse(get(f"{url}/metrics").text), "openai_org_exporter_walks_total", result=result),
@@ -191,7 +200,7 @@ class FailedWalks(unittest.TestCase):
     def test_a_walk_that_breaks_on_its_last_page_counts_nobody(self):
         asked = count()
         with fake_api(all_fields(350)(int(time.time())), lambda: error(400, "no") if next(asked) >= 3 else None) as api:
-            result = run("once", f"--openai.base-url={api.base_url}", *IMPATIENT, OPENAI_ADMIN_KEY=ADMIN_KEY)
+            result = run("once", f"--openai.base-url={api.base_url}", *patience(), OPENAI_ADMIN_KEY=ADMIN_KEY)
         self.assertEqual(result.code, 1, result.err)
         self.assertEqual(composition(parse(result.out)), {})
         self.assertGreaterEqual(len(api.requests), 4)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exposition import composition, differences, parse, value
 from fake_api import error, fake_api
-from harness import SIMULATED_KEY, exporter, get, raw_pages, simulator, wait_until
+from harness import SIMULATED_KEY, get, raw_pages, serving, simulator, wait_until
 from oracle import Settings, count
 from plain_shapes import all_fields
 
@@ -59,11 +59,8 @@ class SeveralOrganizations(unittest.TestCase):
         path = Path(self.enterContext(tempfile.TemporaryDirectory())) / "config.yml"
         path.write_text(json.dumps(config))
         keys = {f"KEY_OF_{name}": key for name, (_, key) in organizations.items()}
-        child = self.enterContext(
-            exporter("serve", f"--config.file={path}", "--web.listen-address=127.0.0.1:0", **keys)
-        )
-        apis = "|".join(base_url.removesuffix("/v1") + r"\b" for base_url, _ in organizations.values())
-        return child.find(rf"(?!{apis})(http://127\.0\.0\.1:\d+)")
+        _, url = self.enterContext(serving(f"--config.file={path}", **keys))
+        return url
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fake_api import ADMIN_KEY, FakeApi, fake_api
-from harness import get, serving, simulator, wait_until
+from harness import SIMULATED_KEY, get, serving, simulator, wait_until
 
 SECONDS_TO_END = 5
 
@@ -26,7 +26,11 @@ def hanging_api() -> Iterator[FakeApi]:
 class Signals(unittest.TestCase):
     def test_serve_ends_in_time_and_in_order_between_walks(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with self.subTest(signal=number.name), simulator("--users=10") as api, serving(api) as (child, url):
+            with (
+                self.subTest(signal=number.name),
+                simulator("--users=10") as api,
+                serving(f"--openai.base-url={api}", OPENAI_ADMIN_KEY=SIMULATED_KEY) as (child, url),
+            ):
                 wait_until(lambda: get(f"{url}/-/fresh").status == 200, 20, "a first walk")
                 child.signal(number)
                 self.assertEqual(child.wait(SECONDS_TO_END), 0, child.output)
@@ -36,7 +40,7 @@ class Signals(unittest.TestCase):
             with (
                 self.subTest(signal=number.name),
                 hanging_api() as api,
-                serving(api.base_url, key=ADMIN_KEY) as (child, _),
+                serving(f"--openai.base-url={api.base_url}", OPENAI_ADMIN_KEY=ADMIN_KEY) as (child, _),
             ):
                 wait_until(lambda: api.requests, 20, "a request that hangs")
                 child.signal(number)
