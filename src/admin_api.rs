@@ -20,4 +20,4 @@ pub use error::{Detail, Error};
 pub use field::Field;
 pub use key::{AdminKey, AdminKeyError};
 pub use page::{Body, Page, PageError};
-pub use user::{Account, Project, User};
+pub use user::{Account, Project, Projects, User};

@@ -19,6 +19,9 @@ use crate::telemetry::OrganizationTelemetry;
 /// The largest body that is read, after decompression.
 const LARGEST_BODY: usize = 8 << 20;
 
+/// The shortest wait before a request is sent again, whatever the answer asks for.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
 /// The largest body of an error that is read.
 const LARGEST_ERROR_BODY: usize = 64 << 10;
 
@@ -136,15 +139,20 @@ impl Client {
         deadline: Instant,
     ) -> Result<Body, Error> {
         let mut attempt = 0;
+        let mut last = None;
         loop {
             let Failure { error, verdict } = match self.attempt(after, number, deadline).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
+            if Instant::now() >= deadline {
+                // An attempt that was cut off says less than the one before it.
+                return Err(last.unwrap_or(error));
+            }
             let wait = match verdict {
                 Verdict::GiveUp => return Err(error),
                 Verdict::Retry => back_off(attempt, fastrand::f64()),
-                Verdict::RetryAfter(wait) => wait,
+                Verdict::RetryAfter(wait) => wait.max(SHORTEST_WAIT),
             };
             if Instant::now() + wait >= deadline {
                 return Err(error);
@@ -158,6 +166,7 @@ impl Client {
             sleep(wait).await;
             self.telemetry.api_retry(error.result());
             attempt += 1;
+            last = Some(error);
         }
     }
 
@@ -193,11 +202,12 @@ impl Client {
         let response = request.await.map_err(|error| self.broken(error, number))?;
         *status = Some(response.status());
         let mut detail = Box::new(self.detail(number));
-        detail.request_id = header(response.headers(), "x-request-id").map(identifier);
-        if let Some(remaining) =
-            header(response.headers(), "x-ratelimit-remaining-requests").and_then(|text| text.parse().ok())
+        detail.request_id =
+            header(response.headers(), "x-request-id").map(|id| identifier(id, &self.options.admin_key));
+        if let Some(remaining) = header(response.headers(), "x-ratelimit-remaining-requests")
+            .and_then(|text| text.parse::<u32>().ok())
         {
-            self.telemetry.api_rate_limit_remaining(remaining);
+            self.telemetry.api_rate_limit_remaining(remaining.into());
         }
         if response.status() == StatusCode::OK {
             let bytes = self.read(response, LARGEST_BODY, number).await?;

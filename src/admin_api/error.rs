@@ -137,7 +137,7 @@ impl Detail {
         let error = &body["error"];
         let text = |field: &str| error[field].as_str().filter(|text| !text.trim().is_empty());
         self.message = text("message").map(|message| harmless(message, key));
-        self.code = text("code").map(identifier);
+        self.code = text("code").map(|code| identifier(code, key));
     }
 }
 
@@ -172,15 +172,10 @@ impl fmt::Display for Detail {
 /// line, and short.
 pub(super) fn harmless(text: &str, key: &AdminKey) -> String {
     const LONGEST: usize = 200;
+    let visible: String = text.chars().filter(|c| !c.is_control() || c.is_whitespace()).collect();
     let mut clean = String::new();
-    for word in key.redact(text).split_whitespace() {
-        if word.contains('@') {
-            clean.push_str("<address>");
-        } else if word.contains("sk-") {
-            clean.push_str("<key>");
-        } else {
-            clean.extend(word.chars().filter(|c| !c.is_control()));
-        }
+    for word in key.redact(&visible).split_whitespace() {
+        clean.push_str(mask(word).unwrap_or(word));
         clean.push(' ');
         if clean.len() > LONGEST {
             break;
@@ -193,9 +188,27 @@ pub(super) fn harmless(text: &str, key: &AdminKey) -> String {
     }
 }
 
+/// What stands for a word that looks like a key or an address.
+fn mask(word: &str) -> Option<&'static str> {
+    let looks_like_an_address = word.contains(['@', '\u{ff20}', '\u{fe6b}']) || word.contains("%40");
+    match () {
+        () if looks_like_an_address => Some("<address>"),
+        () if word.contains("sk-") => Some("<key>"),
+        () => None,
+    }
+}
+
 /// A text from outside that should be an identifier.
-pub(super) fn identifier(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).take(64).collect()
+pub(super) fn identifier(text: &str, key: &AdminKey) -> String {
+    let text = key.redact(text);
+    match mask(&text) {
+        Some(mask) => mask.to_owned(),
+        None => text
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            .take(64)
+            .collect(),
+    }
 }
 
 #[cfg(test)]
@@ -231,7 +244,16 @@ mod tests {
         let text = "no very-secret for\n\"jo@example.com\" or <x@y> \u{1b}[31m sk-proj-1";
         assert_eq!(harmless(text, &key()), "no <key> for <address> or <address> [31m <key>");
         assert!(harmless(&"long ".repeat(1000), &key()).len() <= 203);
-        assert_eq!(identifier("a b\"c\n"), "abc");
+        assert_eq!(
+            harmless("s\0k-1 jo%40x.com jo\u{ff20}x.com very\u{1b}-secret", &key()),
+            "<key> <address> <address> <key>"
+        );
+        assert_eq!(identifier("a b\"c\n", &key()), "abc");
+        assert_eq!(
+            (identifier("sk-1", &key()), identifier("jo@x", &key())),
+            ("<key>".into(), "<address>".into())
+        );
+        assert_eq!(identifier("very-secret", &key()), "key");
     }
 
     #[test]

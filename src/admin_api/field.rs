@@ -32,6 +32,14 @@ impl<T> Field<T> {
         }
     }
 
+    /// The value, if there is one, by itself.
+    pub(super) fn into_value(self) -> Option<T> {
+        match self {
+            Field::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Whether the record carries the field: with a value, or with null.
     pub fn is_carried(&self) -> bool {
         !matches!(self, Field::Absent)
@@ -175,7 +183,15 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for FieldVisitor<T> {
 
 /// A JSON object whose fields are read one by one.
 pub(super) trait Record<'de>: Default {
-    /// Reads the field `key` into its place, which is absent if `value` fails; `false` if it is no field of ours.
+    /// How many of an array are read.
+    const MOST: usize = usize::MAX;
+
+    /// Whether it says enough to be kept.
+    fn is_usable(&self) -> bool {
+        true
+    }
+
+    /// Reads the field `key` into its place, which is absent if `value` fails.
     ///
     /// `CAREFUL` must be handed on to objects and arrays inside.
     fn read<D: Deserializer<'de>, const CAREFUL: bool>(
@@ -252,30 +268,44 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// An array whose entries are objects; `None` stands for an entry that is none.
-pub(super) struct Objects<R, const CAREFUL: bool>(pub(super) Vec<Option<R>>);
+/// An array whose entries are objects. Only records that can be used are kept, the rest is counted.
+pub(super) struct Objects<R, const CAREFUL: bool> {
+    pub(super) records: Vec<R>,
+    /// Entries that are no records, or none that can be used.
+    pub(super) others: u64,
+    /// Whether the last entry was one of these.
+    pub(super) ends_with_other: bool,
+}
 
-impl<'de, R: Record<'de>, const CAREFUL: bool> Lenient<'de> for Objects<R, CAREFUL> {
-    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
-        let mut entries = Vec::new();
-        if CAREFUL {
-            while let Some(raw) = seq.next_element::<&RawValue>()? {
-                let entry = serde_json::from_str::<Field<Object<R, CAREFUL>>>(raw.get());
-                entries.push(entry.ok().and_then(into_record));
-            }
-        } else {
-            while let Some(entry) = seq.next_element::<Field<Object<R, CAREFUL>>>()? {
-                entries.push(into_record(entry));
-            }
+impl<R, const CAREFUL: bool> Objects<R, CAREFUL> {
+    fn push(&mut self, record: Option<R>) {
+        self.ends_with_other = record.is_none();
+        match record {
+            Some(record) => self.records.push(record),
+            None => self.others += 1,
         }
-        Ok(Some(Objects(entries)))
     }
 }
 
-fn into_record<R, const CAREFUL: bool>(field: Field<Object<R, CAREFUL>>) -> Option<R> {
-    match field {
-        Field::Value(Object(record)) => Some(record),
-        _ => None,
+impl<'de, R: Record<'de>, const CAREFUL: bool> Lenient<'de> for Objects<R, CAREFUL> {
+    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
+        let mut objects = Self { records: Vec::new(), others: 0, ends_with_other: false };
+        let usable = |field: Field<Object<R, CAREFUL>>| match field {
+            Field::Value(Object(record)) if record.is_usable() => Some(record),
+            _ => None,
+        };
+        while objects.records.len() < R::MOST {
+            let record = if CAREFUL {
+                let Some(raw) = seq.next_element::<&RawValue>()? else { return Ok(Some(objects)) };
+                serde_json::from_str(raw.get()).ok().and_then(usable)
+            } else {
+                let Some(field) = seq.next_element()? else { return Ok(Some(objects)) };
+                usable(field)
+            };
+            objects.push(record);
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Some(objects))
     }
 }
 

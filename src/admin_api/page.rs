@@ -53,7 +53,9 @@ impl Body {
             for chunk in error.as_bytes().utf8_chunks() {
                 text.push_str(chunk.valid());
                 if !chunk.invalid().is_empty() {
-                    text.push_str(r"\ud800x");
+                    // Behind a backslash that begins an escape, the escape is there already.
+                    let backslashes = text.len() - text.trim_end_matches('\\').len();
+                    text.push_str(if backslashes.is_multiple_of(2) { r"\ud800x" } else { "ud800x" });
                 }
             }
             text
@@ -95,19 +97,14 @@ impl<'a> Page<'a> {
         if envelope.object.value().is_none_or(|object| object != "list") {
             return Err(PageError::NotAList("object"));
         }
-        let (Field::Value(Objects(entries)), Field::Value(has_more)) = (envelope.data, envelope.has_more)
-        else {
+        let (Field::Value(data), Field::Value(has_more)) = (envelope.data, envelope.has_more) else {
             let missing = if envelope.has_more.value().is_none() { "has_more" } else { "data" };
             return Err(PageError::NotAList(missing));
         };
-        let readable = |entry: &Option<User<'_>>| entry.as_ref().is_some_and(|user| !user.id.is_empty());
-        let ends_unreadable = entries.last().is_some_and(|entry| !readable(entry));
-        let records = entries.len();
-        let users: Vec<User<'a>> = entries.into_iter().filter(readable).flatten().collect();
         Ok(Self {
-            unreadable: (records - users.len()) as u64,
-            users,
-            ends_unreadable,
+            users: data.records,
+            unreadable: data.others,
+            ends_unreadable: data.ends_with_other,
             has_more,
             last_id: usable_id(envelope.last_id),
         })
@@ -256,7 +253,7 @@ mod tests {
         );
         let user = only_user(&text);
         assert_eq!(user.user, Field::Value(Account { banned: Field::Value(true), ..Account::default() }));
-        let projects = user.projects.value().unwrap();
+        let projects = &user.projects.value().unwrap().list;
         assert_eq!(projects.len(), 1);
         assert_eq!((&projects[0].id, &projects[0].name), (&Field::Value("p".into()), &Field::Absent));
     }

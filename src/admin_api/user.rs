@@ -39,7 +39,7 @@ pub struct User<'a> {
     /// Whether the user is a service account.
     pub is_service_account: Field<bool>,
     /// The user's projects, if included.
-    pub projects: Field<Vec<Project<'a>>>,
+    pub projects: Field<Projects<'a>>,
     /// `owner` or `reader`, to be treated as open.
     pub role: Field<Cow<'a, str>>,
     /// Metadata.
@@ -61,6 +61,15 @@ pub struct Account<'a> {
     pub enabled: Field<bool>,
 }
 
+/// A user's list of projects.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Projects<'a> {
+    /// The entries that are objects.
+    pub list: Vec<Project<'a>>,
+    /// Whether the list has no entries at all.
+    pub is_empty: bool,
+}
+
 /// One project of a user.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Project<'a> {
@@ -72,7 +81,17 @@ pub struct Project<'a> {
     pub role: Field<Cow<'a, str>>,
 }
 
+impl<'a> From<Vec<Project<'a>>> for Projects<'a> {
+    fn from(list: Vec<Project<'a>>) -> Self {
+        Self { is_empty: list.is_empty(), list }
+    }
+}
+
 impl<'de> Record<'de> for User<'de> {
+    fn is_usable(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     fn read<D: Deserializer<'de>, const CAREFUL: bool>(
         &mut self,
         key: &str,
@@ -104,7 +123,7 @@ impl<'de> Record<'de> for User<'de> {
             "projects" => {
                 let mut list = Field::<Object<ProjectList<'de>, CAREFUL>>::Absent;
                 let read = read_into(&mut list, value);
-                self.projects = list.and_then(|Object(list)| list.0.value().cloned());
+                self.projects = list.and_then(|Object(list)| list.0.into_value());
                 read
             }
             "role" => read_into(&mut self.role, value),
@@ -137,6 +156,8 @@ impl<'de> Record<'de> for Account<'de> {
 }
 
 impl<'de> Record<'de> for Project<'de> {
+    const MOST: usize = MOST_PROJECTS;
+
     fn read<D: Deserializer<'de>, const CAREFUL: bool>(
         &mut self,
         key: &str,
@@ -153,7 +174,7 @@ impl<'de> Record<'de> for Project<'de> {
 
 /// The object around a user's projects.
 #[derive(Default)]
-struct ProjectList<'a>(Field<Vec<Project<'a>>>);
+struct ProjectList<'a>(Field<Projects<'a>>);
 
 impl<'de> Record<'de> for ProjectList<'de> {
     fn read<D: Deserializer<'de>, const CAREFUL: bool>(
@@ -166,9 +187,9 @@ impl<'de> Record<'de> for ProjectList<'de> {
         }
         let mut data = Field::<Objects<Project<'de>, CAREFUL>>::Absent;
         let read = read_into(&mut data, value);
-        self.0 = data
-            .and_then(|Objects(entries)| Some(entries.into_iter().take(MOST_PROJECTS).flatten().collect()))
-            .not_null();
+        self.0 = data.and_then(|Objects { records, others, .. }| {
+            Some(Projects { is_empty: records.is_empty() && others == 0, list: records })
+        });
         read
     }
 }

@@ -1,10 +1,11 @@
 //! Users by project and role.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::figures::{Label, Row, row};
 use super::names::{Names, OTHER, UNKNOWN, Values, at};
-use crate::admin_api::{Field, Project};
+use crate::admin_api::{self, Field};
 
 /// The longest project name in characters; a longer one is cut.
 const LONGEST_PROJECT_NAME: usize = 64;
@@ -26,8 +27,8 @@ struct ProjectCounts {
     name: Option<Box<str>>,
     /// Users in the project, each once.
     users: u64,
-    /// Users by the number of their role, each once per role.
-    roles: Vec<u64>,
+    /// Users by the number of their role, each once per role. Most projects have few of many roles.
+    roles: BTreeMap<usize, u64>,
 }
 
 /// The series of projects.
@@ -42,11 +43,12 @@ pub(super) struct ProjectFigures {
 
 impl Projects {
     /// Counts the projects of one user.
-    pub(super) fn add(&mut self, field: &Field<Vec<Project<'_>>>) {
+    pub(super) fn add(&mut self, field: &Field<admin_api::Projects<'_>>) {
         let Some(projects) = field.value() else { return };
         self.listed += 1;
-        self.without += u64::from(projects.is_empty());
+        self.without += u64::from(projects.is_empty);
         let mut memberships: Vec<(usize, usize)> = projects
+            .list
             .iter()
             .map(|project| {
                 let id = self.ids.number(&project.id);
@@ -63,7 +65,7 @@ impl Projects {
         for (id, role) in memberships {
             let counts = &mut self.projects[id];
             counts.users += u64::from(last != Some(id));
-            *at(&mut counts.roles, role) += 1;
+            *counts.roles.entry(role).or_default() += 1;
             last = Some(id);
         }
     }
@@ -78,9 +80,9 @@ impl Projects {
             if ours.name.is_none() {
                 ours.name.clone_from(&theirs.name);
             }
-            for (role, users) in theirs.roles.iter().enumerate() {
-                let role = self.roles.translate(role, &other.roles);
-                *at(&mut ours.roles, role) += users;
+            for (role, users) in &theirs.roles {
+                let role = self.roles.translate(*role, &other.roles);
+                *ours.roles.entry(role).or_default() += users;
             }
         }
     }
@@ -119,13 +121,13 @@ impl Projects {
         let mut memberships = Values::<u64>::default();
         let name = |number: usize| self.roles.name(number).unwrap_or(["unknown", "other"][number.min(OTHER)]);
         for counts in &self.projects {
-            for (role, users) in counts.roles.iter().enumerate() {
-                *memberships.of(&Field::Value(name(role).into())) += users;
+            for (role, users) in &counts.roles {
+                *memberships.of(&Field::Value(name(*role).into())) += users;
             }
         }
         let kept = memberships.fold(&[], super::figures::MOST_VALUES).named;
-        let highest = self.projects.iter().map(|counts| counts.roles.len()).max().unwrap_or_default();
-        (0..highest)
+        let highest = self.projects.iter().filter_map(|counts| counts.roles.keys().next_back()).max();
+        (0..highest.map_or(0, |highest| highest + 1))
             .map(|number| match self.roles.name(number) {
                 Some(name) if kept.iter().all(|(kept, _)| kept != name) => "other".to_owned(),
                 _ => name(number).to_owned(),
@@ -141,10 +143,10 @@ fn push<'p>(
     projects: impl Iterator<Item = &'p ProjectCounts>,
     role_label: &[String],
 ) {
-    let mut by_role = std::collections::BTreeMap::<&str, u64>::new();
+    let mut by_role = BTreeMap::<&str, u64>::new();
     for counts in projects {
-        for (role, users) in counts.roles.iter().enumerate().filter(|(_, users)| **users > 0) {
-            *by_role.entry(&role_label[role]).or_default() += users;
+        for (role, users) in &counts.roles {
+            *by_role.entry(&role_label[*role]).or_default() += users;
         }
     }
     for (role, users) in by_role {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::admin_api::{Account, Page, Project};
+use crate::admin_api::{Account, Page, Project, Projects};
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
@@ -169,7 +169,8 @@ fn projects_count_each_user_once_per_role_and_fold_the_smallest() {
         name: Field::Value(format!("{id}'s name").into()),
         role: Field::Value(role.into()),
     };
-    let user = |projects| User { projects: Field::Value(projects), ..User::default() };
+    let user =
+        |projects: Vec<Project<'static>>| User { projects: Field::Value(projects.into()), ..User::default() };
     let users = [
         user(vec![project("a", "owner"), project("a", "owner"), project("a", "member")]),
         user(vec![project("b", "member"), project("c", "member")]),
@@ -239,7 +240,7 @@ prop_compose! {
         (role, email) in (text("owner|reader|[a-z]|unknown|other"), text("[ab]@(acme.com|x)|x| ")),
         (is_scim_managed, is_service_account) in (field(any::<bool>()), field(any::<bool>())),
         (is_default, is_scale_tier_authorized_purchaser) in (field(any::<bool>()), field(any::<bool>())),
-        projects in field(prop::collection::vec(project(), 0..4)),
+        projects in field(prop::collection::vec(project(), 0..4).prop_map(Projects::from)),
         user in field(account()),
     ) -> User<'static> {
         User {

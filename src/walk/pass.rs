@@ -91,6 +91,11 @@ impl<'w, P: Pages> Pass<'w, P> {
             let next = match self.ask(place.as_deref(), limit).await {
                 Ok(body) => {
                     let page = body.page()?;
+                    if place.is_none() && self.progress.accepted > 0 && is_end_without_users(&page) {
+                        return Err(
+                            self.invalid("the walk started over and found nobody where there were users")
+                        );
+                    }
                     if place.is_some() && is_end_without_users(&page) {
                         self.find_again(Doubt::Nothing, limit).await?
                     } else {
@@ -137,14 +142,14 @@ impl<'w, P: Pages> Pass<'w, P> {
         self.progress.accepted += 1;
         if page.users.is_empty() {
             self.trail.push(place);
-            let surplus = self.trail.len().saturating_sub(LONGEST_TRAIL);
-            self.trail.drain(..surplus);
         } else {
             self.trail.clear();
             self.trail.push(place);
             self.trail.extend(page.users.iter().map(|user| Some(user.id.clone().into_owned())));
             self.last_user = page.users.last().map(|user| user.id.clone().into_owned());
         }
+        let surplus = self.trail.len().saturating_sub(LONGEST_TRAIL);
+        self.trail.drain(..surplus);
         if let Next::Behind(cursor) = &next
             && self.trail.last().is_some_and(|place| place.as_ref() == Some(cursor))
         {
@@ -201,7 +206,11 @@ impl<'w, P: Pages> Pass<'w, P> {
             let last_still_stands = stands(&self.last_user);
             let ends_as_before = page.users.last().map(|user| &*user.id) == self.last_user.as_deref();
             if doubt == Doubt::Nothing && ends_as_before {
-                // The last user is where it was, so the empty answer was for a cursor that the server knew.
+                if page.has_more {
+                    // Two answers that contradict each other; one from further back may decide.
+                    continue;
+                }
+                // The last user is where it was and is the last, so the empty answer was true.
                 self.progress.accepted += 1;
                 return Ok(Some(Next::End));
             }

@@ -278,6 +278,20 @@ async fn an_empty_answer_to_a_cursor_that_left_is_not_taken_for_the_end() {
 }
 
 #[tokio::test]
+async fn a_server_that_answers_nothing_to_every_cursor_fails_the_walk() {
+    let mut list = list(&["a", "b", "c"], 2)
+        .answering(1, Answer::Text(page_with(&["a", "b"], r#""last_id":"c1","has_more":true"#)));
+    list = list.answering_nothing_to_unknown_cursors();
+    for request in 2..40 {
+        let first = Answer::Text(page_with(&["a", "b"], r#""last_id":"c1","has_more":true"#));
+        let nothing = Answer::Text(page::<&str>(&[], false));
+        // Requests 5 and 6 are for the start, by stepping back and by starting over.
+        list = list.answering(request, if matches!(request, 5 | 6 | 10) { first } else { nothing });
+    }
+    assert_eq!(failed(&list).await.0, "invalid_response");
+}
+
+#[tokio::test]
 async fn an_empty_page_with_more_goes_on_only_behind_a_new_cursor() {
     let empty = |cursor: &str| {
         Answer::Text(page_with::<&str>(&[], &format!(r#""last_id":"{cursor}","has_more":true"#)))
@@ -365,11 +379,15 @@ proptest! {
         page_size in 1usize..5,
         leaving in prop::collection::vec((1u64..12, 0usize..15), 0..8),
         answers_nothing in any::<bool>(),
+        false_ends in prop::collection::vec(2u64..14, 0..4),
     ) {
         let names: Vec<String> = (0..users).map(|number| format!("u{number:02}")).collect();
         let mut list = list(&names.iter().map(String::as_str).collect::<Vec<_>>(), page_size);
         for (request, number) in leaving {
             list = list.losing(request, &format!("u{number:02}"));
+        }
+        for request in false_ends {
+            list = list.answering(request, Answer::Text(page::<String>(&[], false)));
         }
         if answers_nothing {
             list = list.answering_nothing_to_unknown_cursors();

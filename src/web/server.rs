@@ -29,7 +29,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_connections: 512, header_timeout: Duration::from_secs(60), grace: Duration::from_secs(4) }
+        Self { max_connections: 512, header_timeout: Duration::from_secs(30), grace: Duration::from_secs(4) }
     }
 }
 

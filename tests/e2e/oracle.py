@@ -208,8 +208,8 @@ def count(pages: Iterable[bytes], start: float, settings: Settings = Settings())
     return sheet.samples
 
 
-def age(start: float, moment: int) -> float:
-    return max(0, start - moment)
+def age(start: float, moment: int) -> int:
+    return max(0, int(start) - moment)
 
 
 def somebody_was_added(users: list[User]) -> bool:
@@ -225,7 +225,8 @@ def count_stale(sheet: Sheet, users: list[User], fill: dict[str, list[str]], sta
         if use_ == "never" and not somebody_was_added(users):
             continue
         for role, kind in pairs:
-            if "unknown" in (role, kind) and (role, kind, use_) not in seen:
+            filled = role in fill["role"] and kind in fill["account_type"]
+            if not filled and (role, kind, use_) not in seen:
                 continue
             moments = [
                 read(user.record, field)
@@ -300,14 +301,14 @@ def count_projects(sheet: Sheet, users: list[User]) -> None:
     by_user = [memberships(user.record) for user in users]
     told_apart = first_comers((m.project for ms in by_user for m in ms), MOST_PROJECTS_TOLD_APART) | {"unknown"}
     by_user = [[m if m.project in told_apart else m._replace(project="other") for m in ms] for ms in by_user]
-    by_user = fold_project_roles(by_user)
+    by_user = tell_roles_apart(by_user)
 
     members = Counter(project for ms in by_user for project in {m.project for m in ms})
     keep = kept(members, sheet.settings.projects_limit)
+    pairs = [pair for ms in by_user for pair in {(m.project, m.role) for m in ms}]
+    roles = kept(Counter(role for _, role in pairs), MOST_VALUES)
     cells = Counter(
-        (project if project in keep else "other", role)
-        for ms in by_user
-        for project, role in {(m.project, m.role) for m in ms}
+        (project if project in keep else "other", role if role in roles else "other") for project, role in pairs
     )
     for (project, role), number in cells.items():
         sheet.put("openai_org_project_users", number, project_id=project, project_role=role)
@@ -317,9 +318,7 @@ def count_projects(sheet: Sheet, users: list[User]) -> None:
             sheet.put("openai_org_project_info", 1, project_id=project, project_name=names[0] if names else "unknown")
 
 
-def fold_project_roles(by_user: list[list[Membership]]) -> list[list[Membership]]:
-    """Folds rare roles in projects as all open labels: the most frequent are those that most users have."""
+def tell_roles_apart(by_user: list[list[Membership]]) -> list[list[Membership]]:
+    """Roles in projects beyond those that one walk tells apart are one."""
     apart = first_comers((m.role for ms in by_user for m in ms), MOST_VALUES_TOLD_APART) | {"unknown"}
-    by_user = [[m if m.role in apart else m._replace(role="other") for m in ms] for ms in by_user]
-    keep = kept(Counter(role for ms in by_user for role in {m.role for m in ms}), MOST_VALUES)
-    return [[m if m.role in keep else m._replace(role="other") for m in ms] for ms in by_user]
+    return [[m if m.role in apart else m._replace(role="other") for m in ms] for ms in by_user]
