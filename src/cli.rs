@@ -12,11 +12,12 @@ mod serve;
 mod simulate;
 
 use std::future::Future;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use arguments::{Command, Invocation, Refusal};
 
-use crate::config::{ConfigError, Environment, Layers, User};
+use crate::config::{ConfigError, Environment, Layers, User, without_keys};
 
 /// Everything went well.
 const DONE: u8 = 0;
@@ -36,22 +37,19 @@ enum Failure {
 pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: &Environment) -> ExitCode {
     let outcome = match arguments::parse(arguments) {
         Ok(invocation) => run(invocation, environment),
-        Err(Refusal::Answer(text)) => {
-            print!("{text}");
-            Ok(DONE)
-        }
+        Err(Refusal::Answer(text)) => say(&text).map(|()| DONE),
         Err(Refusal::Wrong(message)) => {
-            eprintln!("openai-org-exporter: {message}");
+            complain(&without_keys(&message));
             Ok(WRONG_USAGE)
         }
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| match failure {
         Failure::Configuration(error) => {
-            eprintln!("openai-org-exporter: {error}");
+            complain(&error.to_string());
             WRONG_USAGE
         }
         Failure::Runtime(error) => {
-            eprintln!("openai-org-exporter: {}", format!("{error:#}").replace('\n', " "));
+            complain(&without_keys(&format!("{error:#}").replace('\n', " ")));
             FAILED
         }
     }))
@@ -72,11 +70,20 @@ fn run(invocation: Invocation, environment: &Environment) -> Result<u8, Failure>
                 User::Healthcheck => healthcheck::run(&layers),
             }
         }
-        Command::Docs(page) => {
-            docs::run(page);
-            Ok(DONE)
-        }
+        Command::Docs(page) => docs::run(page),
     }
+}
+
+/// Writes `text` to standard output, which may be closed.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    written.map_err(|error| Failure::Runtime(anyhow::anyhow!("cannot write to standard output: {error}")))
+}
+
+/// Writes a line to standard error; where that is closed there is nobody to tell.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "openai-org-exporter: {message}");
 }
 
 /// Runs `task` on as many threads as there are cores, or on this one alone.

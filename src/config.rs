@@ -21,7 +21,7 @@ use crate::admin_api::{AdminKey, BaseUrl, Proxy};
 use crate::composition::{EmailDomain, Threshold};
 use crate::web::ListenAddress;
 
-pub use error::{ConfigError, Place, did_you_mean};
+pub use error::{ConfigError, Place, did_you_mean, without_keys};
 pub use layers::Layers;
 pub use organizations::SIMULATED_KEY;
 pub use reference::markdown;
@@ -136,7 +136,23 @@ impl Config {
             organizations: organizations::read(layers, &mut warnings)?,
             warnings,
         };
-        Ok(config)
+        Ok(config.warned())
+    }
+
+    /// The same with a warning for each combination that surprises.
+    fn warned(mut self) -> Self {
+        for organization in &self.organizations {
+            if self.stall_timeout >= organization.max_age {
+                self.warnings.push(format!(
+                    "the stall time-out of {} is not below the maximum age of {} of organization {:?}: figures can be \
+                     withdrawn before the walk that should replace them has failed",
+                    show_duration(self.stall_timeout),
+                    show_duration(organization.max_age),
+                    organization.name
+                ));
+            }
+        }
+        self
     }
 
     /// The effective configuration as YAML, without secrets.
@@ -151,7 +167,9 @@ impl Config {
 ///
 /// If an address is not one.
 pub fn listen_addresses(layers: &Layers<'_>) -> Result<Vec<ListenAddress>, ConfigError> {
-    let addresses = layers.many("web.listen-address", ListenAddress::parse)?;
+    let addresses = layers.many("web.listen-address", |text| {
+        ListenAddress::parse(text).map_err(|error| format!("{text:?}: {error}"))
+    })?;
     match addresses.is_empty() {
         true => {
             Err(layers

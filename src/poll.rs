@@ -111,7 +111,8 @@ impl<P: Pages + Send + 'static> Poller<P> {
             pages = failed.summary.pages,
             duration_seconds = failed.summary.duration().as_secs_f64(),
             error = %failed.error,
-            "walk failed; the last good figures stay"
+            figures = if self.organization.state().snapshot.is_some() { "kept" } else { "none yet" },
+            "walk failed"
         );
         self.organization.note_failure(failed);
         self.telemetry.walk(failed.error.result());

@@ -20,7 +20,11 @@ pub fn markdown() -> String {
             page.push_str(&row(family));
         }
     }
-    page.push_str("\n## Label values that are there from the start\n\n");
+    page.push_str(
+        "\n## Label values that are there from the start\n\n\
+         All stand at 0 until they happen. `implausible`, `implausible_drop`, `different_organization` and\n\
+         `segment_mismatch` are names for checks to come, and stay at 0 today.\n\n",
+    );
     for (label, values) in [
         ("`result` of `openai_org_exporter_walks_total`", WALK_RESULTS),
         ("`code` of `openai_org_exporter_api_requests_total`, others as they come", API_CODES),

@@ -147,6 +147,14 @@ fn refusal(error: &clap::Error) -> Refusal {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Answer(error.to_string()),
         ErrorKind::UnknownArgument if flag.starts_with('-') => {
+            if let Some(setting) = settings().find(|setting| flag == format!("--{}", setting.flag)) {
+                let commands = COMMANDS.iter().filter(|(_, user, _)| setting.users.contains(user));
+                let commands: Vec<&str> = commands.map(|(name, _, _)| *name).collect();
+                return Refusal::Wrong(format!(
+                    "flag {flag}: this command does not take it; it is a flag of {}",
+                    commands.join(", ")
+                ));
+            }
             let flags: Vec<String> = settings().map(|setting| format!("--{}", setting.flag)).collect();
             let hint = did_you_mean(flag, flags.iter().map(String::as_str));
             let hint = if hint.is_empty() { "; --help lists the flags".to_owned() } else { hint };
@@ -167,9 +175,9 @@ fn refusal(error: &clap::Error) -> Refusal {
         {
             Refusal::Wrong(format!("flag {flag}: given twice; give it once"))
         }
-        ErrorKind::ArgumentConflict => Refusal::Wrong(format!(
-            "flag {flag}: flags stand behind the command; write openai-org-exporter COMMAND {flag}=VALUE"
-        )),
+        ErrorKind::ArgumentConflict => Refusal::Wrong(
+            "flags stand behind the command: openai-org-exporter COMMAND --flag=VALUE".to_owned(),
+        ),
         _ => {
             let text = error.to_string();
             let line = text.lines().next().unwrap_or_default();
@@ -214,7 +222,7 @@ mod tests {
             (&["--xyzzy"], "flag --xyzzy: unknown here; --help lists the flags"),
             (
                 &["once", "--web.listen-address=:1"],
-                "flag --web.listen-address: unknown here; did you mean --web.listen-address?",
+                "flag --web.listen-address: this command does not take it; it is a flag of serve, demo, check-config, healthcheck",
             ),
             (&["srve"], "command srve: unknown; did you mean serve?"),
             (&["frobnicate"], "command frobnicate: unknown; --help lists the commands"),
@@ -222,6 +230,10 @@ mod tests {
             (
                 &["--poll.interval=1m", "--poll.interval=2m"],
                 "flag --poll.interval: given twice; give it once",
+            ),
+            (
+                &["--log.level=debug", "demo"],
+                "flags stand behind the command: openai-org-exporter COMMAND --flag=VALUE",
             ),
             (&["docs", "poems"], "unknown page \"poems\"; known are metrics and configuration"),
         ];

@@ -1,18 +1,26 @@
 //! `check-config`: everything that `serve` would read, checked and printed.
 
-use super::{DONE, Failure};
+use super::{DONE, Failure, complain, say};
 use crate::app::estimated_series;
 use crate::config::{Config, Layers};
 
 pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
     let config = Config::from_layers(layers)?;
     for warning in &config.warnings {
-        eprintln!("openai-org-exporter: warning: {warning}");
+        complain(&format!("warning: {warning}"));
     }
-    print!("{}", config.to_yaml());
-    println!("# The configuration is good. Series to expect, with two roles and every project taken:");
+    let mut text = config.to_yaml();
+    text.push_str(
+        "# The configuration is good. Series of composition and freshness to expect, with owners and readers only, all\n\
+         # projects taken and nothing unknown:\n",
+    );
     for organization in &config.organizations {
-        println!("#   {}: about {}", organization.name, estimated_series(&config, organization));
+        text.push_str(&format!(
+            "#   {}: about {}\n",
+            organization.name,
+            estimated_series(&config, organization)
+        ));
     }
+    say(&text)?;
     Ok(DONE)
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::simulate::{number, rate};
-use super::{DONE, Failure, block_on, serve::announce};
+use super::{DONE, Failure, block_on, say, serve::announce};
 use crate::app::{Server, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, SIMULATED_KEY};
@@ -30,7 +30,7 @@ pub(super) fn run(layers: Layers<'_>) -> Result<u8, Failure> {
         shutdown_on_signals(shutdown.clone())?;
         let server = Server::bind(&config, Clock::system(), shutdown.clone()).await?;
         announce(&config, &server);
-        println!("{}", welcome(&config, &server));
+        say(&welcome(&config, &server))?;
         tokio::join!(simulator.run(shutdown), server.run());
         Ok(DONE)
     })?

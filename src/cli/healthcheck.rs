@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{DONE, Failure, block_on};
+use super::{DONE, Failure, block_on, say};
 use crate::config::{Layers, listen_addresses};
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,7 +20,7 @@ pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
             .with_context(|| format!("no answer from http://{authority}/-/healthy within 3 s"))?
             .with_context(|| format!("http://{authority}/-/healthy"))
     })??;
-    println!("http://{authority}/-/healthy: healthy");
+    say(&format!("http://{authority}/-/healthy: healthy\n"))?;
     Ok(DONE)
 }
 
@@ -32,7 +32,7 @@ async fn ask(authority: &str) -> anyhow::Result<()> {
     stream.take(4096).read_to_end(&mut answer).await?;
     if !answer.starts_with(b"HTTP/1.1 200 ") {
         let line = String::from_utf8_lossy(&answer);
-        bail!("not healthy: {}", line.lines().next().unwrap_or("no answer"));
+        bail!("not healthy: {:?}", line.lines().next().unwrap_or("no answer"));
     }
     Ok(())
 }

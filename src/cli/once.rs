@@ -1,6 +1,6 @@
 //! `once`: one walk, to standard output or a file.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -35,18 +35,20 @@ pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
     Ok(if walked.complete { DONE } else { FAILED })
 }
 
-/// Replaces the file as a whole: who reads it meanwhile sees the old or the new one.
+/// Replaces a file as a whole: who reads it meanwhile sees the old or the new one. What is no file, a pipe or a
+/// device, is written to; a link leads to what it names.
 fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(content);
+    }
     let name =
         path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no file name"))?;
     // A textfile collector reads *.prom, and must not read this one.
     let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let written = File::create(&temporary)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    let written =
+        file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{DONE, Failure, block_on};
+use super::{DONE, Failure, block_on, say};
 use crate::app::{init_logging, shutdown_on_signals};
 use crate::config::{self, Layers, parse_duration};
 use crate::simulator::{Fault, Options, Simulator};
@@ -35,7 +35,7 @@ pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
             .with_context(|| format!("flag --listen-address: cannot listen on {address}"))?;
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
-        println!("The simulated Admin API answers at {}", simulator.base_url());
+        say(&format!("The simulated Admin API answers at {}\n", simulator.base_url()))?;
         simulator.run(shutdown).await;
         Ok(DONE)
     })?

@@ -59,8 +59,22 @@ impl fmt::Display for Place {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message.replace('\n', " "))
+        write!(f, "{}: {}", self.place, without_keys(&self.message.replace('\n', " ")))
     }
+}
+
+/// `text` without what looks like a key: one that was put in the wrong place must not end up in a log.
+pub fn without_keys(text: &str) -> String {
+    const SHORTEST_KEY: usize = 8;
+    let is_of_a_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let (mut clean, mut rest) = (String::new(), text);
+    while let Some(start) = rest.find("sk-") {
+        let end = rest[start..].find(|c| !is_of_a_key(c)).map_or(rest.len(), |length| start + length);
+        clean.push_str(&rest[..start]);
+        clean.push_str(if end - start < SHORTEST_KEY { &rest[start..end] } else { "<key>" });
+        rest = &rest[end..];
+    }
+    clean + rest
 }
 
 /// `; did you mean X?` for the candidate most like `word`, or nothing if none is like it.

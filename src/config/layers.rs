@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs;
 
 use super::Environment;
 use super::error::{ConfigError, Place, did_you_mean};
 use super::settings::{Setting, User, all};
+use super::values::read_file;
 use super::yaml::{self, Node, Value};
+
+/// The largest configuration file that is read, in bytes.
+const LARGEST_FILE: u64 = 4 << 20;
 
 /// Flags over environment over file over built-in values, for one command.
 #[derive(Debug)]
@@ -42,8 +45,10 @@ impl<'e> Layers<'e> {
             return Ok(layers);
         }
         if let Some(Placed { text: path, place }) = layers.placed(Setting::named("config.file")).pop() {
-            let text = fs::read_to_string(&path)
-                .map_err(|error| ConfigError::new(place, format!("cannot read {path:?}: {error}")))?;
+            let wrong = |why: String| ConfigError::new(place.clone(), why);
+            let text = read_file(&path, LARGEST_FILE)
+                .map_err(|error| wrong(format!("cannot read {path:?}: {error}")))?;
+            let text = String::from_utf8(text).map_err(|_| wrong(format!("{path:?} is no text in UTF-8")))?;
             let node = yaml::parse(&path, &text)?;
             check_keys(&node)?;
             layers.file = Some((path, node));

@@ -1,6 +1,5 @@
 //! The organizations: those of the file, or the one that flags and environment describe.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +17,12 @@ const KEYS: [&str; 7] =
 
 /// The key of the simulated organization, unless it is told another.
 pub const SIMULATED_KEY: &str = "sk-admin-simulated";
+
+/// Mail domains that one organization can have; each makes a series for each role.
+const MOST_DOMAINS: usize = 100;
+
+/// Organizations that one exporter can watch.
+const MOST_ORGANIZATIONS: usize = 1_000;
 
 /// The largest file that can hold a key.
 const LARGEST_KEY_FILE: u64 = 64 << 10;
@@ -213,10 +218,8 @@ fn key_of(node: &Node, name: &str, environment: &Environment) -> Result<(AdminKe
 
 fn key_in_file(path: &str) -> Result<(AdminKey, PathBuf), String> {
     let cannot = |error: std::io::Error| format!("cannot read {path:?}: {error}");
-    if fs::metadata(path).map_err(cannot)?.len() > LARGEST_KEY_FILE {
-        return Err(format!("{path:?} is too large for a file that holds a key"));
-    }
-    let text = fs::read_to_string(path).map_err(cannot)?;
+    let text = values::read_file(path, LARGEST_KEY_FILE).map_err(cannot)?;
+    let text = String::from_utf8(text).map_err(|_| format!("{path:?} holds no admin key: it is no text"))?;
     let key = AdminKey::parse(&text).map_err(|error| format!("{path:?} holds no admin key: {error}"))?;
     Ok((key, PathBuf::from(path)))
 }
@@ -257,6 +260,10 @@ fn max_age(given: Option<Duration>, interval: Duration, place: &Place) -> Result
 }
 
 fn no_domain_twice(domains: &[EmailDomain], place: &Place) -> Result<(), ConfigError> {
+    if domains.len() > MOST_DOMAINS {
+        let message = format!("there are more than {MOST_DOMAINS} mail domains; take some out");
+        return Err(ConfigError::new(place.clone(), message));
+    }
     for (number, domain) in domains.iter().enumerate() {
         if domains[..number].contains(domain) {
             let message = format!("the mail domain {:?} stands twice; take one out", domain.as_str());
@@ -267,6 +274,11 @@ fn no_domain_twice(domains: &[EmailDomain], place: &Place) -> Result<(), ConfigE
 }
 
 fn no_organization_twice(organizations: &[Organization], places: &[Place]) -> Result<(), ConfigError> {
+    if organizations.len() > MOST_ORGANIZATIONS {
+        let message =
+            format!("there are more than {MOST_ORGANIZATIONS} organizations; run several exporters");
+        return Err(ConfigError::new(places[MOST_ORGANIZATIONS].clone(), message));
+    }
     for (number, organization) in organizations.iter().enumerate() {
         for earlier in &organizations[..number] {
             let message = if earlier.name == organization.name {

@@ -185,6 +185,30 @@ fn every_mistake_has_its_line() {
     const KEY_TWICE: &str = "organizations: [{name: a, admin_key_env: A}, {name: b, admin_key_env: A}]";
     let table: &[Mistake] = &[
         (
+            &["--openai.admin-key-file=sk-admin-planted-here"],
+            &[],
+            None,
+            "flag --openai.admin-key-file: cannot read \"<key>\": No such file or directory (os error 2)",
+        ),
+        (
+            &["--openai.admin-key-file=/dev/zero"],
+            &[],
+            None,
+            "flag --openai.admin-key-file: cannot read \"/dev/zero\": it is larger than 65536 bytes",
+        ),
+        (
+            &[],
+            &[],
+            Some("organizations: [{name: a, admin_key_env: sk-admin-planted-here}]"),
+            "config.yaml:1:42: the environment variable \"<key>\" is not set",
+        ),
+        (
+            &[],
+            &[KEY],
+            Some("sk-admin-planted-here: 1"),
+            "config.yaml:1:1: unknown key \"<key>\"; known are api_key, email_domains, log, openai, organizations, poll, projects, web",
+        ),
+        (
             &[],
             &[],
             None,
@@ -231,7 +255,7 @@ fn every_mistake_has_its_line() {
             &["--web.listen-address=10195"],
             &[KEY],
             None,
-            "flag --web.listen-address: it is no address to listen on; write it like :10195, 127.0.0.1:10195 or [::1]:10195",
+            "flag --web.listen-address: \"10195\": it is no address to listen on; write it like :10195, 127.0.0.1:10195 or [::1]:10195",
         ),
         (
             &["--web.telemetry-path=metrics"],

@@ -1,6 +1,7 @@
 //! How values are read. Each error says what is wrong and how to write it.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 use super::error::did_you_mean;
@@ -185,9 +186,19 @@ pub(super) fn telemetry_path(text: &str) -> Result<String, String> {
     }
 }
 
+/// The content of a file of at most `most` bytes. Devices that never end are read no further.
+pub(super) fn read_file(path: &str, most: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut content)?;
+    match content.len() as u64 > most {
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {most} bytes"))),
+        false => Ok(content),
+    }
+}
+
 /// A file of certificates: its path and content.
 pub(super) fn certificates(path: &str) -> Result<(String, Vec<u8>), String> {
-    let pem = fs::read(path).map_err(|error| format!("cannot read {path:?}: {error}"))?;
+    let pem = read_file(path, 16 << 20).map_err(|error| format!("cannot read {path:?}: {error}"))?;
     match pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
         true => Ok((path.to_owned(), pem)),
         false => Err(format!("{path:?} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
