@@ -257,10 +257,8 @@ impl Client {
         let mut next = error.source();
         let (mut tls, mut connection_lost) = (false, false);
         while let Some(cause) = next {
-            tls |= cause.is::<rustls::Error>();
+            tls |= is_tls(cause);
             if let Some(io) = cause.downcast_ref::<io::Error>() {
-                // rustls hides in here, and `source` of an io::Error steps over it.
-                tls |= io.get_ref().is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
                 connection_lost |=
                     io.kind() != io::ErrorKind::InvalidData && io.kind() != io::ErrorKind::InvalidInput;
             }
@@ -291,6 +289,12 @@ impl Client {
     pub fn detail_of_page(&self, number: u64, cause: impl Into<String>) -> Box<Detail> {
         Box::new(self.detail(number).with_cause(cause))
     }
+}
+
+/// Whether `error` is one of TLS, however often it is wrapped; `source` of an `io::Error` steps over what it holds.
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
