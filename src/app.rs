@@ -23,8 +23,9 @@ pub use signals::shutdown_on_signals;
 /// About how many series `organization` has: two roles, two roles in each project, and no field lost.
 pub fn estimated_series(config: &Config, organization: &Organization) -> usize {
     const FRESHNESS: usize = 8;
-    const SNAPSHOT: usize = 4;
-    composition_options(config, organization).estimated_series(config.projects_names) + FRESHNESS + SNAPSHOT
+    const SNAPSHOT: usize = 5;
+    const CHANGES: usize = 9 + 3 + 10 + 1;
+    composition_options(config, organization).estimated_series() + FRESHNESS + SNAPSHOT + CHANGES
 }
 
 fn composition_options(config: &Config, organization: &Organization) -> composition::Options {
@@ -32,6 +33,7 @@ fn composition_options(config: &Config, organization: &Organization) -> composit
         stale_after: config.stale_after.clone(),
         email_domains: organization.email_domains.clone(),
         projects_limit: config.projects_limit,
+        project_names: config.projects_names,
     }
 }
 

@@ -3,10 +3,12 @@
 //! The collector, the exporter's own counters, `docs/metrics.md` and the tests read it; nobody else spells a
 //! family's name. It must not know values or where they come from.
 
+mod changes;
 mod exporter;
 mod markdown;
 mod organization;
 
+pub use changes::*;
 pub use exporter::*;
 pub use markdown::markdown;
 pub use organization::*;
@@ -44,6 +46,8 @@ pub enum Part {
     Composition,
     /// How fresh that is: never goes.
     Freshness,
+    /// What changed: counters never go.
+    Changes,
     /// The exporter itself.
     Exporter,
 }
@@ -62,7 +66,7 @@ impl Family {
 
 /// All families, in the order of `docs/metrics.md`.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    organization::FAMILIES.iter().chain(exporter::FAMILIES).copied()
+    organization::FAMILIES.iter().chain(changes::FAMILIES).chain(exporter::FAMILIES).copied()
 }
 
 #[cfg(test)]

@@ -56,6 +56,20 @@ impl Moment {
         i64::try_from(seconds).unwrap_or(i64::MAX)
     }
 
+    /// Wall time in whole Unix milliseconds, rounded down: as exact as a wall clock is.
+    pub fn unix_milliseconds(&self) -> u64 {
+        let milliseconds = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        u64::try_from(milliseconds).unwrap_or(u64::MAX)
+    }
+
+    /// The moment `unix_milliseconds` of the wall clock, as seen from this one, if it is not later.
+    pub fn earlier(&self, unix_milliseconds: u64) -> Option<Self> {
+        let wall = UNIX_EPOCH.checked_add(Duration::from_millis(unix_milliseconds))?;
+        let ago = self.wall.duration_since(wall).ok()?;
+        // A machine that was started since then has no monotonic time for it; the wall clock has.
+        Some(Self { wall, instant: self.instant.checked_sub(ago).unwrap_or(self.instant) })
+    }
+
     /// How long ago `earlier` was, by whichever clock says longer.
     ///
     /// The monotonic clock stands still while a machine is suspended and the wall clock may be set back; neither
@@ -79,6 +93,17 @@ mod tests {
         assert_eq!(now.unix_seconds(), 1_002.5);
         assert_eq!(now.whole_unix_seconds(), 1_002);
         assert_eq!(now.since(&start), Duration::from_millis(2_500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moment_of_the_past_is_found_again_and_one_of_the_future_is_none() {
+        let now = Clock::starting_at(1_000).now();
+        let earlier = now.earlier(400_250).unwrap();
+        assert_eq!(earlier.unix_milliseconds(), 400_250);
+        assert_eq!(now.since(&earlier), Duration::from_millis(599_750));
+        assert_eq!(now.earlier(1_000_000), Some(now));
+        assert_eq!(now.earlier(1_000_001), None);
+        assert_eq!(now.earlier(u64::MAX), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,9 +20,11 @@ use role::RoleCounts;
 use crate::admin_api::{Field, User};
 
 pub use figures::{Figures, Label, Row};
+pub(crate) use labels::label_enum;
 pub use labels::{
     AccountType, ApiKeyUse, EmailDomain, EmailDomainError, ScimManaged, Status, Threshold, WINDOWS,
 };
+pub use names::Names;
 
 /// What to count by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Options {
     pub email_domains: Vec<EmailDomain>,
     /// How many projects have series of their own.
     pub projects_limit: usize,
+    /// Whether projects are named.
+    pub project_names: bool,
 }
 
 /// Counts of users, as plain data.
@@ -63,7 +67,7 @@ struct Flag {
 impl Options {
     /// About how many series a composition has: owners and readers, three personas and three levels, all projects
     /// taken with two roles each, and every field carried.
-    pub fn estimated_series(&self, project_names: bool) -> usize {
+    pub fn estimated_series(&self) -> usize {
         const USERS: usize = 2 * 2 * 2 * 3;
         const USES: usize = 2 * 2 * 2;
         const OTHERS: usize = 3 + 3 + 6;
@@ -73,7 +77,7 @@ impl Options {
             0 => 0,
             domains => 2 * (domains + 2),
         };
-        let projects = self.projects_limit * if project_names { 3 } else { 2 };
+        let projects = self.projects_limit * if self.project_names { 3 } else { 2 };
         USERS + USES + stale + recent + domains + projects + OTHERS + coverage::FIELD_COUNT
     }
 }

@@ -54,6 +54,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Requests in flight per admin key.
     pub concurrency: usize,
+    /// The part of the users that may be gone from one walk to the next; 0 and 1 allow all.
+    pub max_drop: f64,
     /// Thresholds from which on a key is stale.
     pub stale_after: Vec<Threshold>,
     /// How many projects have series of their own.
@@ -129,6 +131,7 @@ impl Config {
             stall_timeout: layers.one("poll.stall-timeout", values::some_time)?,
             request_timeout: layers.one("poll.request-timeout", values::some_time)?,
             concurrency: layers.one("poll.concurrency", values::number_in::<1, 64>)?,
+            max_drop: layers.one("poll.max-drop", values::part)?,
             stale_after: stale_after(layers)?,
             projects_limit: layers.one("projects.limit", values::number_in::<0, 10_000>)?,
             projects_names: layers.one("projects.names", values::boolean)?,

@@ -17,11 +17,11 @@
 //! | `telemetry` | the exporter's own counters and histograms, as handles per organization | `catalog` |
 //! | `admin_api` | the endpoint: key, base URL, client, page, user, retries, errors | `telemetry` |
 //! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
-//! | `roster` | which users a walk has met: pure | |
+//! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |
 //! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
-//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `clock`, `composition`, `walk` |
-//! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `snapshot`, `telemetry`, `walk` |
-//! | `exposition` | the collector over the board, and the text format | `catalog`, `clock`, `composition`, `snapshot`, `telemetry` |
+//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `clock`, `composition`, `roster`, `walk` |
+//! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
+//! | `exposition` | the collector over the board, and the text format | `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, routes, limits, status page | `clock`, `exposition`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `telemetry`, `walk`, `web` |

@@ -1,47 +1,163 @@
-//! Which users a walk has met, as keyed hashes of their ids: pure.
+//! Who is in an organization, as 12 bytes a user: finds users who come twice in a walk, and what changed since the
+//! walk before. Pure.
 //!
-//! Two different ids with the same 64-bit hash would be taken for one user. Among a million users that happens
-//! once in about forty million walks; the key is new for each roster, so that nobody can bring it about.
+//! A user is a 64-bit keyed hash of the id and 32 bits of attributes; ids are not kept. Two ids with the same hash
+//! would be taken for one user: the second is not counted, and the walk reports a `duplicate`. Among a million users
+//! the chance of that is 1 in 37 million (n²/2⁶⁵), and nobody can bring it about without the key, which is random.
+//! It must not know walks, files or logs.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
+mod attributes;
+mod builder;
+mod changes;
+mod entries;
+mod totals;
+
 use std::hash::Hasher;
 
-use siphasher::sip::SipHasher13;
+use siphasher::sip::SipHasher24;
 
-/// The users met so far.
-#[derive(Debug, Clone)]
+use crate::admin_api::{Field, User};
+use crate::composition::{Names, Status};
+
+pub use attributes::Attributes;
+pub use builder::Builder;
+pub use changes::{Change, Changes, Grant, Removal, Sighting};
+use entries::Entries;
+pub use totals::Totals;
+
+/// The fingerprint is below this, so that a float holds it exactly.
+const FINGERPRINT_MODULUS: u64 = 1 << 53;
+
+/// Everybody a walk has met.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Roster {
     key: (u64, u64),
-    /// Hashes are evenly spread already, and are not hashed again.
-    met: HashSet<u64, BuildHasherDefault<Itself>>,
+    roles: Names,
+    entries: Entries,
+    fingerprint: u64,
 }
 
-/// A hasher of hashes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Itself(u64);
+/// Why entries make no roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadEntry {
+    /// Hashes rise, each once.
+    #[error("the hashes of users are not in rising order")]
+    OutOfOrder,
+    /// Attributes that no user has.
+    #[error("the attributes of a user are none that this version writes")]
+    Attributes,
+}
 
 impl Roster {
-    /// Nobody yet.
+    /// Nobody yet, under a new random key.
     pub fn new() -> Self {
-        Self { key: (fastrand::u64(..), fastrand::u64(..)), met: HashSet::default() }
+        Self::with_key((fastrand::u64(..), fastrand::u64(..)), std::iter::empty())
     }
 
-    /// Meets the user, or cursor, with `id`; `true` the first time.
-    pub fn meet(&mut self, id: &str) -> bool {
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        hasher.write(id.as_bytes());
-        self.met.insert(hasher.finish())
+    /// Nobody yet, comparable with `before`: the key stays, and every role keeps its number.
+    pub fn after(before: &Self) -> Self {
+        Self { entries: Entries::default(), fingerprint: 0, roles: before.roles.clone(), key: before.key }
+    }
+
+    /// Nobody yet, under a known key and with a known table of roles.
+    pub fn with_key<'r>(key: (u64, u64), roles: impl IntoIterator<Item = &'r str>) -> Self {
+        let mut names = Names::new(attributes::MOST_ROLES);
+        for role in ["owner", "reader"].into_iter().chain(roles) {
+            names.number(&Field::Value(role.into()));
+        }
+        Self { key, roles: names, entries: Entries::default(), fingerprint: 0 }
+    }
+
+    /// The key of the hashes.
+    pub fn key(&self) -> (u64, u64) {
+        self.key
+    }
+
+    /// The table of roles, in the order of their numbers.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.all()
     }
 
     /// How many have been met.
     pub fn len(&self) -> usize {
-        self.met.len()
+        self.entries.len()
     }
 
     /// Whether nobody has been met.
     pub fn is_empty(&self) -> bool {
-        self.met.is_empty()
+        self.len() == 0
+    }
+
+    /// A number that follows from everybody's id, role, status and SCIM management, in whatever order they came, and
+    /// from nothing else: below 2^53, and the same in every exporter that sees the same users.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Everybody: hash and attributes, hashes rising.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, Attributes)> {
+        self.entries.iter().map(|(hash, bits)| (hash, Attributes::of_roster(bits)))
+    }
+
+    /// Everybody as they were written down: hash and packed attributes, hashes rising.
+    ///
+    /// # Errors
+    ///
+    /// At the first entry that is none of a roster with these roles.
+    pub fn extend_packed(&mut self, packed: impl IntoIterator<Item = (u64, u32)>) -> Result<(), BadEntry> {
+        let mut last = None;
+        for (hash, bits) in packed {
+            if last >= Some(hash) {
+                return Err(BadEntry::OutOfOrder);
+            }
+            let attributes = Attributes::from_bits(bits, &self.roles).ok_or(BadEntry::Attributes)?;
+            self.entries.insert(hash, attributes.bits());
+            last = Some(hash);
+        }
+        self.entries.shrink();
+        Ok(())
+    }
+
+    /// The same with a fingerprint that was written down: hashes of ids are no ids, so it cannot be made again.
+    #[must_use]
+    pub fn with_fingerprint(self, fingerprint: u64) -> Self {
+        Self { fingerprint: fingerprint % FINGERPRINT_MODULUS, ..self }
+    }
+
+    /// Meets a user; the hash and attributes, if it is for the first time.
+    fn meet(&mut self, user: &User<'_>) -> Option<(u64, Attributes)> {
+        let hash = hash(self.key, user.id.as_bytes());
+        let role = self.roles.number(&user.role);
+        let attributes = Attributes::of(user, role);
+        if !self.entries.insert(hash, attributes.bits()) {
+            return None;
+        }
+        self.fingerprint = (self.fingerprint + self.mark(user, attributes)) % FINGERPRINT_MODULUS;
+        Some((hash, attributes))
+    }
+
+    fn attributes(&self, hash: u64) -> Option<Attributes> {
+        self.entries.get(hash).map(Attributes::of_roster)
+    }
+
+    fn role_name(&self, attributes: Attributes) -> &str {
+        self.roles.label(attributes.role())
+    }
+
+    /// What a user adds to the fingerprint. Its key is known to all, as exporters must agree.
+    fn mark(&self, user: &User<'_>, attributes: Attributes) -> u64 {
+        let mut hasher = SipHasher24::new();
+        for text in [
+            &*user.id,
+            self.role_name(attributes),
+            Status::of(user).label(),
+            attributes.scim_managed().label(),
+        ] {
+            hasher.write(text.as_bytes());
+            // No UTF-8 text holds this byte, so texts cannot run into each other.
+            hasher.write(&[0xff]);
+        }
+        hasher.finish() % FINGERPRINT_MODULUS
     }
 }
 
@@ -51,37 +167,12 @@ impl Default for Roster {
     }
 }
 
-impl Hasher for Itself {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only u64 is hashed");
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// SipHash-2-4, which its authors specify byte by byte: the same on every machine and in every version.
+fn hash(key: (u64, u64), id: &[u8]) -> u64 {
+    let mut hasher = SipHasher24::new_with_keys(key.0, key.1);
+    hasher.write(id);
+    hasher.finish()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_id_is_new_once() {
-        let mut roster = Roster::new();
-        assert!(roster.is_empty());
-        assert!(roster.meet("a") && roster.meet("b") && roster.meet(""));
-        assert!(!roster.meet("a") && !roster.meet(""));
-        assert_eq!(roster.len(), 3);
-    }
-
-    #[test]
-    fn many_ids_are_told_apart() {
-        let mut roster = Roster::new();
-        let new = (0..100_000).filter(|number| roster.meet(&format!("user-{number}"))).count();
-        assert_eq!(new, 100_000);
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Moment;
 use crate::composition::Figures;
+use crate::roster::{Roster, Totals};
 use crate::walk::{CompletedWalk, FailedWalk};
 
 pub use crate::walk::Summary;
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub figures: Figures,
     /// Users counted.
     pub users: u64,
+    /// The roster's.
+    pub fingerprint: u64,
     /// When, how far, and what was odd.
     pub summary: Summary,
 }
@@ -29,7 +32,13 @@ pub struct Snapshot {
 pub struct OrganizationState {
     /// The last completed walk's result, however old.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// The latest finished walk.
+    /// Whom the last completed walk met.
+    pub roster: Option<Arc<Roster>>,
+    /// What changed until then.
+    pub changes: Totals,
+    /// The end of the last successful walk, of whichever process.
+    pub last_success: Option<Moment>,
+    /// The latest finished walk of this process.
     pub last_walk: Option<LastWalk>,
 }
 
@@ -65,12 +74,6 @@ pub struct Board {
     pub organizations: Vec<Arc<Organization>>,
 }
 
-impl From<CompletedWalk> for Snapshot {
-    fn from(walk: CompletedWalk) -> Self {
-        Self { figures: walk.composition.figures(), users: walk.composition.users(), summary: walk.summary }
-    }
-}
-
 impl OrganizationState {
     /// The snapshot, unless its walk began longer than `max_age` before `now`.
     pub fn fresh_snapshot(&self, now: &Moment, max_age: Duration) -> Option<&Snapshot> {
@@ -99,10 +102,17 @@ impl Organization {
         self.state.load_full()
     }
 
-    /// Publishes the result of a walk.
+    /// Publishes the result of a walk. Without changes it is a new baseline: they are watched from its start on.
     pub fn publish(&self, walk: CompletedWalk) {
-        let snapshot = Arc::new(Snapshot::from(walk));
-        let summary = &snapshot.summary;
+        let summary = walk.summary;
+        let mut changes = self.state.load().changes.clone();
+        match &walk.changes {
+            Some(found) => {
+                changes.add(found, summary.end.unix_milliseconds());
+                changes.since.get_or_insert(summary.start.unix_milliseconds());
+            }
+            None => changes.since = Some(summary.start.unix_milliseconds()),
+        }
         self.state.store(Arc::new(OrganizationState {
             last_walk: Some(LastWalk {
                 end: summary.end,
@@ -110,18 +120,26 @@ impl Organization {
                 pages: summary.pages,
                 failure: None,
             }),
-            snapshot: Some(snapshot),
+            last_success: Some(summary.end),
+            changes,
+            snapshot: Some(Arc::new(Snapshot {
+                figures: walk.composition.figures(),
+                users: walk.composition.users(),
+                fingerprint: walk.roster.fingerprint(),
+                summary,
+            })),
+            roster: Some(Arc::new(walk.roster)),
         }));
     }
 
     /// Notes that a walk failed. The snapshot stays what it was.
     pub fn note_failure(&self, walk: &FailedWalk) {
-        self.note(LastWalk {
-            end: walk.summary.end,
-            duration: walk.summary.duration(),
-            pages: walk.summary.pages,
-            failure: Some(walk.error.result()),
-        });
+        self.note(LastWalk::failed(&walk.summary, walk.error.result()));
+    }
+
+    /// Notes that a completed walk is not believed. The snapshot stays what it was.
+    pub fn note_implausible(&self, walk: &Summary) {
+        self.note(LastWalk::failed(walk, "implausible"));
     }
 
     /// Notes that a walk from `start` to `end` broke off by a fault of the program. The snapshot stays what it was.
@@ -130,8 +148,14 @@ impl Organization {
     }
 
     fn note(&self, last_walk: LastWalk) {
-        let snapshot = self.state.load().snapshot.clone();
-        self.state.store(Arc::new(OrganizationState { snapshot, last_walk: Some(last_walk) }));
+        let state = OrganizationState::clone(&self.state.load());
+        self.state.store(Arc::new(OrganizationState { last_walk: Some(last_walk), ..state }));
+    }
+}
+
+impl LastWalk {
+    fn failed(walk: &Summary, failure: &'static str) -> Self {
+        Self { end: walk.end, duration: walk.duration(), pages: walk.pages, failure: Some(failure) }
     }
 }
 

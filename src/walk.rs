@@ -3,6 +3,7 @@
 //! A walk is complete or it failed; there is nothing between. It must not know schedules or who looks at the
 //! result, so that `once` walks without a poller.
 
+mod cursors;
 mod pages;
 mod pass;
 
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use crate::admin_api::Error;
 use crate::clock::{Clock, Moment};
 use crate::composition::{self, Composition};
-use crate::roster::Roster;
+use crate::roster::{self, Changes, Roster};
 use crate::telemetry::OrganizationTelemetry;
 
 pub use pages::Pages;
@@ -38,6 +39,8 @@ pub struct CompletedWalk {
     pub composition: Composition,
     /// Whom it met.
     pub roster: Roster,
+    /// What changed since the roster that it was compared with, if there was one.
+    pub changes: Option<Changes>,
     /// When, how far, and what was odd.
     pub summary: Summary,
 }
@@ -101,7 +104,7 @@ impl Summary {
     }
 }
 
-/// Walks over `pages` once, starting now.
+/// Walks over `pages` once, starting now, and compares whom it meets with the roster `before`.
 ///
 /// # Errors
 ///
@@ -109,6 +112,7 @@ impl Summary {
 pub async fn walk<P: Pages>(
     pages: &P,
     options: &Options,
+    before: Option<Arc<Roster>>,
     clock: Clock,
     telemetry: &OrganizationTelemetry,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
@@ -117,13 +121,17 @@ pub async fn walk<P: Pages>(
     let mut may_start_over = true;
     loop {
         let composition = Composition::new(options.composition.clone(), start.whole_unix_seconds());
-        let mut pass = Pass::new(pages, telemetry, composition, &mut progress);
+        let roster = roster::Builder::new(before.clone());
+        let mut pass = Pass::new(pages, telemetry, composition, roster, &mut progress);
         let ended = pass.run(start.instant + options.timeout, options.stall_timeout, may_start_over).await;
         let (composition, roster) = pass.into_counted();
         let summary =
             Summary { start, end: clock.now(), pages: progress.accepted, anomalies: progress.anomalies };
         match ended {
-            Ok(Ended::AllPages) => return Ok(CompletedWalk { composition, roster, summary }),
+            Ok(Ended::AllPages) => {
+                let (roster, changes) = roster.finish();
+                return Ok(CompletedWalk { composition, roster, changes, summary });
+            }
             Ok(Ended::Lost) => may_start_over = false,
             Err(error) => return Err(Box::new(FailedWalk { error, summary })),
         }

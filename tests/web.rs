@@ -32,8 +32,7 @@ async fn run(options: Options) -> Running {
         Arc::new(Board { organizations: vec![Arc::new(Organization::new("<acme>", hour, hour * 2))] });
     let (registry, clock) = (Registry::new(), Clock::system());
     let telemetry = Telemetry::new(&registry);
-    let collector =
-        OrganizationCollector::new(board.clone(), clock, exposition::Options { project_names: true });
+    let collector = OrganizationCollector::new(board.clone(), clock, exposition::Options { changes: true });
     registry.register(Box::new(collector)).unwrap();
     let shutdown = CancellationToken::new();
     let site = Site {

@@ -38,7 +38,7 @@ pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
         let client = client(config, configured, telemetry.clone())?;
         let options = walk_options(config, configured);
         walks.spawn(async move {
-            match walk(&client, &options, clock, &telemetry).await {
+            match walk(&client, &options, None, clock, &telemetry).await {
                 Ok(completed) => organization.publish(completed),
                 Err(failed) => {
                     tracing::error!(result = failed.error.result(), error = %failed.error, "walk failed");
@@ -50,7 +50,7 @@ pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
     walks.join_all().await;
     let complete = board.without_fresh_snapshot(&clock.now()) == 0;
     let registry = Registry::new();
-    let options = exposition::Options { project_names: config.projects_names };
+    let options = exposition::Options { changes: false };
     registry.register(Box::new(OrganizationCollector::new(Arc::new(board), clock, options)))?;
     Ok(Once { exposition: exposition::render(&registry)?, complete })
 }

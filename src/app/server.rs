@@ -67,13 +67,14 @@ impl Server {
                 pages: Arc::new(client(config, configured, telemetry.clone())?),
                 walk: walk_options(config, configured),
                 schedule,
+                max_drop: config.max_drop,
                 organization,
                 clock,
                 telemetry,
             });
         }
         let board = Arc::new(board);
-        let options = exposition::Options { project_names: config.projects_names };
+        let options = exposition::Options { changes: true };
         registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options)))?;
         let telemetry_path = config.telemetry_path.clone();
         let site = Site { registry, board, clock, telemetry, telemetry_path, shutdown };

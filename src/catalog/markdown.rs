@@ -22,8 +22,7 @@ pub fn markdown() -> String {
     }
     page.push_str(
         "\n## Label values that are there from the start\n\n\
-         All stand at 0 until they happen. `implausible`, `implausible_drop`, `different_organization` and\n\
-         `segment_mismatch` are names for checks to come, and stay at 0 today.\n\n",
+         All stand at 0 until they happen. `segment_mismatch` is the name of a check to come, and stays at 0 today.\n\n",
     );
     for (label, values) in [
         ("`result` of `openai_org_exporter_walks_total`", WALK_RESULTS),
@@ -36,7 +35,7 @@ pub fn markdown() -> String {
     page
 }
 
-const PARTS: [(Part, &str, &str); 3] = [
+const PARTS: [(Part, &str, &str); 4] = [
     (
         Part::Composition,
         "Composition",
@@ -47,6 +46,13 @@ const PARTS: [(Part, &str, &str); 3] = [
         Part::Freshness,
         "Freshness",
         "For every configured organization from the first scrape on; never withdrawn.",
+    ),
+    (
+        Part::Changes,
+        "Changes",
+        "Found by comparing each completed walk with the one before, user by user. They belong to the organization's \
+         state:\ncounters are there at 0 from the start, outlive the composition, and go on after a restart with \
+         `--state.file`.\nWhat counts as a change stands in [changes.md](changes.md).",
     ),
     (
         Part::Exporter,

@@ -44,7 +44,7 @@ pub struct Figures {
     pub by_email_domain: Vec<Row<2>>,
     /// project_id, project_role.
     pub project_users: Vec<Row<2>>,
-    /// project_id, project_name; always 1.
+    /// project_id, project_name; always 1. Empty if projects are not to be named.
     pub project_info: Vec<Row<2>>,
     /// Users whose list of projects is empty, where somebody has a list.
     pub without_project: Option<u64>,
@@ -95,7 +95,7 @@ impl Figures {
             by_technical_level: by_name(&composition.levels),
             by_email_domain: by_email_domain(&roles, &fill, options),
             project_users: projects.users,
-            project_info: projects.names,
+            project_info: if options.project_names { projects.names } else { Vec::new() },
             without_project: projects.without,
             default_users: composition.default_users.figure(),
             scale_tier_purchasers: composition.purchasers.figure(),

@@ -31,6 +31,7 @@ pub enum EmailDomainError {
     Invalid(String),
 }
 
+/// An enum whose variants are the values of a label.
 macro_rules! label_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $value:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -48,6 +49,8 @@ macro_rules! label_enum {
         }
     };
 }
+
+pub(crate) use label_enum;
 
 label_enum! {
     /// The label `account_type`.
@@ -117,6 +120,15 @@ impl ScimManaged {
             Field::Value(true) => Self::True,
             Field::Value(false) => Self::False,
             _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the user is managed through SCIM, if the API says so.
+    pub fn known(self) -> Option<bool> {
+        match self {
+            Self::True => Some(true),
+            Self::False => Some(false),
+            Self::Unknown => None,
         }
     }
 }

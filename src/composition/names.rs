@@ -14,9 +14,9 @@ pub(super) const OTHER: usize = 1;
 /// The longest name in characters.
 const LONGEST_NAME: usize = 64;
 
-/// Names of one kind; each has a number from [`OTHER`] + 1 on.
-#[derive(Debug, Clone)]
-pub(super) struct Names {
+/// Names of one kind; each has a number that it keeps. Those that cannot be told apart share one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Names {
     numbers: HashMap<Box<str>, usize>,
     names: Vec<Box<str>>,
     /// How many are told apart; what comes after them is [`OTHER`].
@@ -50,12 +50,35 @@ pub(super) struct Folded<T> {
 }
 
 impl Names {
-    pub(super) fn new(most: usize) -> Self {
+    /// The number of everything without a name, the lowest.
+    pub const UNKNOWN: usize = UNKNOWN;
+
+    /// No names yet, at most `most` to be told apart.
+    pub fn new(most: usize) -> Self {
         Self { numbers: HashMap::new(), names: Vec::new(), most }
     }
 
+    /// How many numbers are taken; all are below this.
+    pub fn numbers(&self) -> usize {
+        self.names.len() + OTHER + 1
+    }
+
+    /// All names, in the order of their numbers.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// The label value of what has `number`.
+    pub fn label(&self, number: usize) -> &str {
+        match number {
+            UNKNOWN => "unknown",
+            OTHER => "other",
+            _ => &self.names[number - OTHER - 1],
+        }
+    }
+
     /// The number of the name in `field`.
-    pub(super) fn number(&mut self, field: &Field<Cow<'_, str>>) -> usize {
+    pub fn number(&mut self, field: &Field<Cow<'_, str>>) -> usize {
         match field.value().map(|name| name.trim()) {
             None | Some("" | "unknown") => UNKNOWN,
             Some("other") => OTHER,

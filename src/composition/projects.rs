@@ -119,7 +119,7 @@ impl Projects {
     /// The label of each role by its number; at most 20 are told apart.
     fn role_labels(&self) -> Vec<String> {
         let mut memberships = Values::<u64>::default();
-        let name = |number: usize| self.roles.name(number).unwrap_or(["unknown", "other"][number.min(OTHER)]);
+        let name = |number: usize| self.roles.label(number);
         for counts in &self.projects {
             for (role, users) in &counts.roles {
                 *memberships.of(&Field::Value(name(*role).into())) += users;

@@ -14,6 +14,7 @@ fn options() -> Arc<Options> {
         stale_after: vec![threshold("30d", 30), threshold("90d", 90)],
         email_domains: vec![EmailDomain::parse("acme.com").unwrap()],
         projects_limit: 2,
+        project_names: true,
     })
 }
 
@@ -38,6 +39,21 @@ fn total<const N: usize>(rows: &[Row<N>]) -> u64 {
 
 fn known_role<'a>(role: &'a str) -> User<'a> {
     User { role: Field::Value(role.into()), ..User::default() }
+}
+
+#[test]
+fn projects_are_not_named_when_that_is_off() {
+    let project =
+        Project { id: Field::Value("p".into()), name: Field::Value("Secret".into()), ..Project::default() };
+    let user = User { projects: Field::Value(vec![project].into()), ..User::default() };
+    let named = |project_names| {
+        let options = Options { project_names, ..Options::clone(&options()) };
+        let mut composition = Composition::new(Arc::new(options), NOW);
+        composition.add(&user);
+        let figures = composition.figures();
+        (series(&figures.project_info).len(), total(&figures.project_users))
+    };
+    assert_eq!((named(true), named(false)), ((1, 1), (0, 1)));
 }
 
 #[test]

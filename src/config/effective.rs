@@ -27,6 +27,7 @@ pub(super) fn yaml(config: &Config) -> String {
     line(format!("  stall_timeout: {}", show_duration(config.stall_timeout)));
     line(format!("  request_timeout: {}", show_duration(config.request_timeout)));
     line(format!("  concurrency: {}", config.concurrency));
+    line(format!("  max_drop: {}", config.max_drop));
     line("api_key:".into());
     line(format!("  stale_after: [{}]", thresholds.join(", ")));
     line("projects:".into());

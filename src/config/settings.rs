@@ -199,6 +199,15 @@ const ALL: &[Setting] = &[
         COUNTING,
         "Requests in flight at most per admin key",
     ),
+    setting(
+        "Polling",
+        "poll.max-drop",
+        "poll.max_drop",
+        "PART",
+        "0.5",
+        &[Serve, Demo, CheckConfig],
+        "Part of the users that may be gone from one walk to the next; a walk that lost more, and more than 10, is confirmed by a second one a minute later; 0 or 1 switches this off",
+    ),
     many(setting(
         "Counting",
         "api-key.stale-after",

@@ -48,6 +48,7 @@ poll:
   stall_timeout: 2m
   request_timeout: 30s
   concurrency: 4
+  max_drop: 0.5
 api_key:
   stale_after: ["30d", "90d", "180d"]
 projects:
@@ -389,7 +390,7 @@ fn every_mistake_has_its_line() {
             &[],
             &[KEY],
             Some("poll: 5m"),
-            "config.yaml:1:7: poll is no map of keys; known are concurrency, interval, max_age, request_timeout, stall_timeout, timeout",
+            "config.yaml:1:7: poll is no map of keys; known are concurrency, interval, max_age, max_drop, request_timeout, stall_timeout, timeout",
         ),
         (
             &[],

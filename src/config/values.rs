@@ -164,6 +164,15 @@ pub(super) fn number_in<const LEAST: usize, const MOST: usize>(text: &str) -> Re
         .ok_or_else(|| format!("{text:?} is no number from {LEAST} to {MOST}"))
 }
 
+/// A part of a whole.
+pub(super) fn part(text: &str) -> Result<f64, String> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|part| (0.0..=1.0).contains(part))
+        .ok_or_else(|| format!("{text:?} is no part from 0 to 1, such as 0.5"))
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text.trim() {
         "true" => Ok(true),

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
-use crate::catalog::{self, Family, Part};
-use crate::clock::{Clock, Moment};
+use crate::catalog::{self, Family, Kind, Part};
+use crate::clock::Clock;
 use crate::composition::{Figures, Row};
+use crate::roster::{Change, Grant, Totals};
 use crate::snapshot::{Board, Organization, OrganizationState, Snapshot};
 
-/// What is left out on demand.
+/// What is shown besides composition and freshness.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Whether projects are named.
-    pub project_names: bool,
+    /// Whether changes are shown: a single walk has seen none.
+    pub changes: bool,
 }
 
 /// Collects composition and freshness of all organizations.
@@ -60,6 +61,9 @@ impl Collector for OrganizationCollector {
             let state = organization.state();
             let snapshot = state.fresh_snapshot(&now, organization.max_age);
             freshness(&mut samples, organization, &state, snapshot.is_some());
+            if self.options.changes {
+                changes(&mut samples, &organization.name, &state.changes);
+            }
             if let Some(snapshot) = snapshot {
                 composition(&mut samples, &organization.name, snapshot, self.options);
             }
@@ -79,13 +83,34 @@ fn freshness(samples: &mut Samples, organization: &Organization, state: &Organiz
     gauge(&catalog::SNAPSHOT_AVAILABLE, f64::from(u8::from(available)));
     gauge(&catalog::POLL_INTERVAL, organization.interval.as_secs_f64());
     gauge(&catalog::SNAPSHOT_MAX_AGE, organization.max_age.as_secs_f64());
-    if let Some(snapshot) = &state.snapshot {
-        gauge(&catalog::LAST_SUCCESS, seconds(&snapshot.summary.end));
+    if let Some(end) = &state.last_success {
+        gauge(&catalog::LAST_SUCCESS, seconds(end.unix_milliseconds()));
     }
     if let Some(walk) = &state.last_walk {
         gauge(&catalog::UP, f64::from(u8::from(walk.failure.is_none())));
         gauge(&catalog::LAST_WALK_DURATION, walk.duration.as_secs_f64());
         gauge(&catalog::LAST_WALK_PAGES, walk.pages as f64);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "changes stay within 2^53")]
+fn changes(samples: &mut Samples, name: &str, totals: &Totals) {
+    for change in Change::ALL {
+        let number = *change as usize;
+        samples.push(&catalog::USER_CHANGES, &[change.label(), name], totals.changes[number] as f64);
+        if let Some(end) = totals.last_changes[number] {
+            samples.push(&catalog::LAST_CHANGE, &[change.label(), name], seconds(end));
+        }
+    }
+    for grant in Grant::ALL {
+        let users = totals.grants[*grant as usize];
+        samples.push(&catalog::USER_ROLE_GRANTS, &[name, grant.label()], users as f64);
+    }
+    if let Some(end) = totals.last_owner_grant {
+        samples.push(&catalog::LAST_CHANGE, &[catalog::OWNER_GRANTED, name], seconds(end));
+    }
+    if let Some(start) = totals.since {
+        samples.push(&catalog::CHANGES_SINCE, &[name], seconds(start));
     }
 }
 
@@ -115,9 +140,7 @@ fn composition(samples: &mut Samples, name: &str, snapshot: &Snapshot, options: 
         [domain, name, role]
     });
     samples.rows(&catalog::PROJECT_USERS, &figures.project_users, |[id, role]| [name, id, role]);
-    if options.project_names {
-        samples.rows(&catalog::PROJECT_INFO, &figures.project_info, |[id, project]| [name, id, project]);
-    }
+    samples.rows(&catalog::PROJECT_INFO, &figures.project_info, |[id, project]| [name, id, project]);
     samples.rows(&catalog::USERS_WITH_FIELD, &figures.with_field, |[field]| [field, name]);
 
     for (family, value) in [
@@ -127,7 +150,8 @@ fn composition(samples: &mut Samples, name: &str, snapshot: &Snapshot, options: 
         (&catalog::USERS_DEFAULT, figures.default_users.map(|users| users as f64)),
         (&catalog::USERS_SCALE_TIER_PURCHASERS, figures.scale_tier_purchasers.map(|users| users as f64)),
         (&catalog::USERS_UNREADABLE, Some(figures.unreadable as f64)),
-        (&catalog::SNAPSHOT_TIMESTAMP, Some(seconds(&snapshot.summary.start))),
+        (&catalog::SNAPSHOT_TIMESTAMP, Some(seconds(snapshot.summary.start.unix_milliseconds()))),
+        (&catalog::ROSTER_FINGERPRINT, options.changes.then_some(snapshot.fingerprint as f64)),
     ] {
         if let Some(value) = value {
             samples.push(family, &[name], value);
@@ -138,18 +162,26 @@ fn composition(samples: &mut Samples, name: &str, snapshot: &Snapshot, options: 
     }
 }
 
-/// Milliseconds are as exact as a wall clock is, and a short number reads better.
-fn seconds(moment: &Moment) -> f64 {
-    (moment.unix_seconds() * 1_000.0).floor() / 1_000.0
+#[expect(clippy::cast_precision_loss, reason = "timestamps in milliseconds stay within 2^53")]
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1_000.0
 }
 
 impl Samples {
     fn push(&mut self, family: &'static Family, values: &[&str], value: f64) {
-        let mut metric = proto::Metric::from_gauge({
-            let mut gauge = proto::Gauge::default();
-            gauge.set_value(value);
-            gauge
-        });
+        let mut metric = proto::Metric::default();
+        match family.kind {
+            Kind::Counter => metric.set_counter({
+                let mut counter = proto::Counter::default();
+                counter.set_value(value);
+                counter
+            }),
+            _ => metric.set_gauge({
+                let mut gauge = proto::Gauge::default();
+                gauge.set_value(value);
+                gauge
+            }),
+        }
         let pair = |(name, value): (&str, &str)| {
             let mut pair = proto::LabelPair::default();
             pair.set_name(name.to_owned());
@@ -183,7 +215,10 @@ impl Samples {
             let mut proto = proto::MetricFamily::default();
             proto.set_name(family.name.to_owned());
             proto.set_help(family.help.to_owned());
-            proto.set_field_type(proto::MetricType::GAUGE);
+            proto.set_field_type(match family.kind {
+                Kind::Counter => proto::MetricType::COUNTER,
+                _ => proto::MetricType::GAUGE,
+            });
             proto.set_metric(metrics);
             proto
         };

@@ -5,6 +5,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::*;
 use crate::admin_api::{Body, Detail, Error};
+use crate::roster::Change;
 
 /// Answers each request by a script, the last entry for ever.
 struct Script {
@@ -15,6 +16,8 @@ struct Script {
 #[derive(Clone, Copy)]
 enum Answer {
     OneUser,
+    /// Users by the numbers from the first to before the second.
+    Users(u32, u32),
     Fail(fn(Box<Detail>) -> Error),
     Hang,
     Panic,
@@ -28,10 +31,8 @@ impl Pages for Script {
             asked_at.len() - 1
         };
         match self.answers[number.min(self.answers.len() - 1)] {
-            Answer::OneUser => {
-                let page = r#"{"object":"list","data":[{"id":"a"}],"has_more":false}"#;
-                Ok(Body::new(page.into(), Box::default()))
-            }
+            Answer::OneUser => Ok(page(0, 1)),
+            Answer::Users(from, to) => Ok(page(from, to)),
             Answer::Fail(error) => Err(error(Box::default())),
             Answer::Hang => {
                 sleep_until(deadline).await;
@@ -44,6 +45,13 @@ impl Pages for Script {
     fn detail(&self, _: u64, _: String) -> Box<Detail> {
         Box::default()
     }
+}
+
+fn page(from: u32, to: u32) -> Body {
+    let users: Vec<String> =
+        (from..to).map(|number| format!(r#"{{"id":"user-{number}","role":"reader"}}"#)).collect();
+    let page = format!(r#"{{"object":"list","data":[{}],"has_more":false}}"#, users.join(","));
+    Body::new(page.into_bytes(), Box::default())
 }
 
 /// Polls with an interval of 100 s for as long as `duration`, and tells when requests began, in whole seconds.
@@ -59,6 +67,7 @@ async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec
             composition: Arc::default(),
         },
         schedule: Schedule::every(interval),
+        max_drop: 0.5,
         organization: organization.clone(),
         clock: Clock::starting_at(1_800_000_000),
         telemetry: OrganizationTelemetry::detached("acme"),
@@ -123,4 +132,72 @@ async fn a_panic_is_a_failed_walk_and_the_poller_comes_back() {
     assert!(state.snapshot.is_some());
     let (organization, _) = poll(&[Answer::Panic, Answer::OneUser], Duration::from_secs(20)).await;
     assert_eq!(organization.state().last_walk.as_ref().unwrap().failure, None);
+}
+
+/// What a board shows after a while: users, why the latest walk failed, users removed and added.
+fn shown(organization: &Organization) -> (u64, Option<&'static str>, u64, u64) {
+    let state = organization.state();
+    let changed = |change| state.changes.changes[change as usize];
+    (
+        state.snapshot.as_ref().unwrap().users,
+        state.last_walk.as_ref().unwrap().failure,
+        changed(Change::Removed),
+        changed(Change::Added),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_are_counted_from_one_published_walk_to_the_next() {
+    let answers = [Answer::Users(0, 20), Answer::Fail(Error::ServerError), Answer::Users(5, 22)];
+    let (organization, _) = poll(&answers, Duration::from_secs(140)).await;
+    assert_eq!(shown(&organization), (17, None, 5, 2));
+    let state = organization.state();
+    assert_eq!(state.changes.since, Some(1_800_000_000_000), "the start of the first walk");
+    let end = state.last_success.unwrap().unix_milliseconds();
+    assert_eq!(state.changes.last_changes[Change::Added as usize], Some(end));
+    assert_eq!(state.changes.last_changes[Change::Banned as usize], None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_that_lost_more_than_half_is_published_when_a_second_one_agrees() {
+    let answers = [Answer::Users(0, 100), Answer::Users(0, 20), Answer::Users(0, 19), Answer::Hang];
+    let (organization, asked) = poll(&answers, Duration::from_secs(150)).await;
+    assert_eq!((shown(&organization), asked.len()), ((100, Some("implausible"), 0, 0), 2));
+    let (organization, asked) = poll(&answers, Duration::from_secs(170)).await;
+    assert_eq!((shown(&organization), asked.len()), ((19, None, 81, 0), 3));
+    assert!((60..=61).contains(&(asked[2] - asked[1])), "a minute later");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_whole_again_shows_no_trace_of_the_drop() {
+    for drop in [Answer::Users(0, 30), Answer::Users(0, 0)] {
+        let answers = [Answer::Users(0, 100), drop, Answer::Users(0, 99), Answer::Hang];
+        let (organization, asked) = poll(&answers, Duration::from_secs(170)).await;
+        assert_eq!((shown(&organization), asked.len()), ((99, None, 1, 0), 3));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_in_between_confirms_nothing() {
+    let answers = [
+        Answer::Users(0, 100),
+        Answer::Users(0, 9),
+        Answer::Fail(Error::ServerError),
+        Answer::Users(0, 30),
+        Answer::Hang,
+    ];
+    let (organization, asked) = poll(&answers, Duration::from_secs(200)).await;
+    assert_eq!((shown(&organization), asked.len()), ((100, Some("implausible"), 0, 0), 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_organization_is_held_back_and_then_a_new_baseline_without_changes() {
+    let answers = [Answer::Users(0, 30), Answer::Users(100, 140), Answer::Users(100, 141), Answer::Hang];
+    let (organization, _) = poll(&answers, Duration::from_secs(150)).await;
+    assert_eq!(shown(&organization), (30, Some("implausible"), 0, 0));
+    let (organization, _) = poll(&answers, Duration::from_secs(170)).await;
+    assert_eq!(shown(&organization), (41, None, 0, 0));
+    let state = organization.state();
+    let start = state.snapshot.as_ref().unwrap().summary.start.unix_milliseconds();
+    assert_eq!(state.changes.since, Some(start), "changes are watched from here on");
 }

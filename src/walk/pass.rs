@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cursors::Cursors;
 use super::{Anomalies, Pages, Progress, limit};
 use crate::admin_api::{Body, Error, Page};
 use crate::composition::Composition;
-use crate::roster::Roster;
+use crate::roster;
 use crate::telemetry::OrganizationTelemetry;
 
 /// How many places to step back to are kept.
@@ -21,9 +22,9 @@ pub(super) struct Pass<'w, P> {
     pages: &'w P,
     telemetry: &'w OrganizationTelemetry,
     composition: Composition,
-    roster: Roster,
+    roster: roster::Builder,
     /// Every cursor that led to a page.
-    cursors: Roster,
+    cursors: Cursors,
     /// Places behind which the list goes on, the nearest last.
     trail: Vec<Place>,
     /// The last user accepted.
@@ -59,14 +60,15 @@ impl<'w, P: Pages> Pass<'w, P> {
         pages: &'w P,
         telemetry: &'w OrganizationTelemetry,
         composition: Composition,
+        roster: roster::Builder,
         progress: &'w mut Progress,
     ) -> Self {
         Self {
             pages,
             telemetry,
             composition,
-            roster: Roster::new(),
-            cursors: Roster::new(),
+            roster,
+            cursors: Cursors::default(),
             trail: Vec::new(),
             last_user: None,
             progress,
@@ -74,7 +76,7 @@ impl<'w, P: Pages> Pass<'w, P> {
     }
 
     /// What was counted, and who was met.
-    pub(super) fn into_counted(self) -> (Composition, Roster) {
+    pub(super) fn into_counted(self) -> (Composition, roster::Builder) {
         (self.composition, self.roster)
     }
 
@@ -132,7 +134,7 @@ impl<'w, P: Pages> Pass<'w, P> {
     fn accept(&mut self, page: &Page<'_>, place: Place, revisit: bool) -> Result<Next, Error> {
         let next = self.next(page)?;
         for user in &page.users {
-            if self.roster.meet(&user.id) {
+            if self.roster.meet(user) {
                 self.composition.add(user);
             } else if !revisit {
                 self.anomaly(|anomalies| &mut anomalies.duplicate, "duplicate");

@@ -6,6 +6,7 @@ use tokio::time::{advance, sleep_until};
 
 use super::*;
 use crate::admin_api::{Body, Detail};
+use crate::roster::Change;
 
 /// What a list does with a cursor that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,13 +134,14 @@ fn options() -> Options {
             stale_after: vec![],
             email_domains: vec![],
             projects_limit: 50,
+            project_names: true,
         }),
     }
 }
 
 async fn walk_over(list: &List) -> Result<CompletedWalk, Box<FailedWalk>> {
     let telemetry = OrganizationTelemetry::detached("acme");
-    walk(list, &options(), Clock::starting_at(1_800_000_000), &telemetry).await
+    walk(list, &options(), None, Clock::starting_at(1_800_000_000), &telemetry).await
 }
 
 /// Who was counted, and how often.
@@ -348,7 +350,7 @@ async fn a_walk_never_outlasts_its_deadline() {
     let list = list(&["a", "b", "c"], 2).answering(2, Answer::Hang);
     let options = Options { timeout: Duration::from_secs(7), ..options() };
     let telemetry = OrganizationTelemetry::detached("acme");
-    let failed = walk(&list, &options, Clock::starting_at(0), &telemetry).await.unwrap_err();
+    let failed = walk(&list, &options, None, Clock::starting_at(0), &telemetry).await.unwrap_err();
     assert_eq!(failed.summary.duration(), Duration::from_secs(7));
 }
 
@@ -357,8 +359,25 @@ async fn ages_count_from_the_start_of_the_walk() {
     let clock = Clock::starting_at(1_800_000_000);
     advance(Duration::from_secs(5)).await;
     let telemetry = OrganizationTelemetry::detached("acme");
-    let walk = walk(&list(&["a"], 1), &options(), clock, &telemetry).await.unwrap();
+    let walk = walk(&list(&["a"], 1), &options(), None, clock, &telemetry).await.unwrap();
     assert_eq!(walk.summary.start.whole_unix_seconds(), 1_800_000_005);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_that_starts_over_compares_only_its_last_pass() {
+    let telemetry = OrganizationTelemetry::detached("acme");
+    let clock = Clock::starting_at(1_800_000_000);
+    let before = walk_over(&list(&["a", "b", "c", "d"], 2)).await.unwrap();
+    // The place is lost: a record that cannot be read stands where the walk was.
+    let list = list(&["a", "b", "c", "x", "y"], 2)
+        .answering(2, Answer::Status(404))
+        .answering(3, Answer::Text(page(&["a", "?"], true)))
+        .losing(4, "a")
+        .losing(4, "b");
+    let walk = walk(&list, &options(), Some(Arc::new(before.roster)), clock, &telemetry).await.unwrap();
+    let changes = walk.changes.as_ref().unwrap();
+    assert_eq!(counted(&walk).into_keys().collect::<Vec<_>>(), ["c", "x", "y"]);
+    assert_eq!((changes.of(Change::Added), changes.of(Change::Removed), changes.shared()), (2, 3, 1));
 }
 
 proptest! {

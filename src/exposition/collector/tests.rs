@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tokio::time::advance;
 
 use super::*;
+use crate::clock::Moment;
 use crate::composition::Label;
 use crate::exposition::render;
 use crate::snapshot::LastWalk;
@@ -23,8 +24,13 @@ fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {
         Some(figures) => {
             let summary = crate::snapshot::Summary { start, end, pages: 2, anomalies: Default::default() };
             let last_walk = LastWalk { end, duration: Duration::from_millis(1500), pages: 2, failure: None };
-            let snapshot = Arc::new(Snapshot { users: 0, summary, figures });
-            OrganizationState { snapshot: Some(snapshot), last_walk: Some(last_walk) }
+            let snapshot = Arc::new(Snapshot { users: 0, fingerprint: 4_711, summary, figures });
+            OrganizationState {
+                snapshot: Some(snapshot),
+                last_success: Some(end),
+                last_walk: Some(last_walk),
+                ..OrganizationState::default()
+            }
         }
     };
     Arc::new(Board {
@@ -32,9 +38,14 @@ fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {
     })
 }
 
-fn exposition(board: Arc<Board>, clock: Clock, project_names: bool) -> String {
+/// Composition and freshness.
+fn exposition(board: Arc<Board>, clock: Clock) -> String {
+    exposition_with(board, clock, Options { changes: false })
+}
+
+fn exposition_with(board: Arc<Board>, clock: Clock, options: Options) -> String {
     let registry = Registry::new();
-    registry.register(Box::new(OrganizationCollector::new(board, clock, Options { project_names }))).unwrap();
+    registry.register(Box::new(OrganizationCollector::new(board, clock, options))).unwrap();
     String::from_utf8(render(&registry).unwrap()).unwrap()
 }
 
@@ -73,7 +84,7 @@ fn small() -> Figures {
 #[tokio::test(start_paused = true)]
 async fn a_small_organization_literally() {
     let clock = Clock::starting_at(1_800_000_000);
-    let page = exposition(board(Some(small()), &clock), clock, true);
+    let page = exposition(board(Some(small()), &clock), clock);
     assert_eq!(
         samples(&page),
         [
@@ -110,7 +121,7 @@ async fn a_small_organization_literally() {
 #[tokio::test(start_paused = true)]
 async fn every_family_shown_has_its_help_and_type_from_the_catalog() {
     let clock = Clock::starting_at(1_800_000_000);
-    let page = exposition(board(Some(small()), &clock), clock, true);
+    let page = exposition(board(Some(small()), &clock), clock);
     for family in families().filter(|family| page.contains(&format!("\n{}{{", family.name))) {
         assert!(
             page.contains(&format!("# HELP {} {}\n# TYPE {} gauge\n", family.name, family.help, family.name))
@@ -121,7 +132,7 @@ async fn every_family_shown_has_its_help_and_type_from_the_catalog() {
 #[tokio::test(start_paused = true)]
 async fn before_the_first_walk_there_is_freshness_only() {
     let clock = Clock::starting_at(1_800_000_000);
-    let page = exposition(board(None, &clock), clock, true);
+    let page = exposition(board(None, &clock), clock);
     assert_eq!(
         samples(&page),
         [
@@ -137,7 +148,7 @@ async fn composition_is_withdrawn_when_its_walk_began_longer_ago_than_the_maximu
     let clock = Clock::starting_at(1_800_000_000);
     let board = board(Some(small()), &clock);
     advance(Duration::from_secs(3600)).await;
-    let at_the_limit = exposition(board.clone(), clock, true);
+    let at_the_limit = exposition(board.clone(), clock);
     assert!(
         at_the_limit.contains("openai_org_users{")
             && at_the_limit.contains("_available{organization=\"acme\"} 1")
@@ -145,7 +156,7 @@ async fn composition_is_withdrawn_when_its_walk_began_longer_ago_than_the_maximu
     assert_eq!(board.without_fresh_snapshot(&clock.now()), 0);
 
     advance(Duration::from_millis(1)).await;
-    let names: BTreeSet<String> = samples(&exposition(board.clone(), clock, true))
+    let names: BTreeSet<String> = samples(&exposition(board.clone(), clock))
         .iter()
         .map(|line| line.split('{').next().unwrap().to_owned())
         .collect();
@@ -158,10 +169,70 @@ async fn composition_is_withdrawn_when_its_walk_began_longer_ago_than_the_maximu
 }
 
 #[tokio::test(start_paused = true)]
-async fn projects_are_not_named_when_that_is_off() {
+async fn changes_are_there_at_0_from_the_start() {
     let clock = Clock::starting_at(1_800_000_000);
-    let page = exposition(board(Some(small()), &clock), clock, false);
-    assert!(!page.contains("openai_org_project_info") && page.contains("openai_org_project_users"));
+    let page = exposition_with(board(None, &clock), clock, Options { changes: true });
+    let changes: Vec<&str> = samples(&page).into_iter().filter(|line| line.contains("_total")).collect();
+    assert_eq!(
+        changes,
+        [
+            r#"openai_org_user_changes_total{change="added",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="banned",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="disabled",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="enabled",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="removed",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="role_changed",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="scim_linked",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="scim_unlinked",organization="acme"} 0"#,
+            r#"openai_org_user_changes_total{change="unbanned",organization="acme"} 0"#,
+            r#"openai_org_user_role_grants_total{organization="acme",role="other"} 0"#,
+            r#"openai_org_user_role_grants_total{organization="acme",role="owner"} 0"#,
+            r#"openai_org_user_role_grants_total{organization="acme",role="reader"} 0"#,
+        ]
+    );
+    assert!(page.contains("# TYPE openai_org_user_changes_total counter\n"));
+    assert!(
+        !page.contains("_change_timestamp") && !page.contains("_since_") && !page.contains("fingerprint")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_outlive_the_composition_and_the_fingerprint_does_not() {
+    let clock = Clock::starting_at(1_800_000_000);
+    let board = board(Some(small()), &clock);
+    let state = OrganizationState::clone(&board.organizations[0].state());
+    let mut changes = Totals { since: Some(1_799_999_000_500), ..Totals::default() };
+    changes.changes[Change::RoleChanged as usize] = 2;
+    changes.last_changes[Change::RoleChanged as usize] = Some(1_799_999_900_250);
+    changes.grants[Grant::Owner as usize] = 1;
+    changes.last_owner_grant = Some(1_799_999_800_000);
+    let state = OrganizationState { changes, ..state };
+    let day = Duration::from_secs(86_400);
+    let board =
+        Arc::new(Board { organizations: vec![Arc::new(Organization::with_state("acme", day, day, state))] });
+    let changes = |page: &str| -> Vec<String> {
+        let shown = |line: &&str| line.contains("chang") && !line.ends_with(" 0") || line.contains("grant");
+        samples(page).into_iter().filter(shown).map(str::to_owned).collect()
+    };
+    let page = exposition_with(board.clone(), clock, Options { changes: true });
+    assert!(page.contains("\nopenai_org_roster_fingerprint{organization=\"acme\"} 4711\n"));
+    let fresh = changes(&page);
+    assert_eq!(
+        fresh,
+        [
+            r#"openai_org_changes_since_timestamp_seconds{organization="acme"} 1799999000.5"#,
+            r#"openai_org_last_change_timestamp_seconds{change="owner_granted",organization="acme"} 1799999800"#,
+            r#"openai_org_last_change_timestamp_seconds{change="role_changed",organization="acme"} 1799999900.25"#,
+            r#"openai_org_user_changes_total{change="role_changed",organization="acme"} 2"#,
+            r#"openai_org_user_role_grants_total{organization="acme",role="other"} 0"#,
+            r#"openai_org_user_role_grants_total{organization="acme",role="owner"} 1"#,
+            r#"openai_org_user_role_grants_total{organization="acme",role="reader"} 0"#,
+        ]
+    );
+    advance(day + Duration::from_secs(1)).await;
+    let page = exposition_with(board, clock, Options { changes: true });
+    assert!(!page.contains("fingerprint") && !page.contains("openai_org_users{"));
+    assert_eq!(changes(&page), fresh);
 }
 
 /// Reads a sample's labels as the format defines them, with its three escapes.
@@ -195,7 +266,7 @@ proptest! {
             project_info: vec![row(["p", project.as_str()], 1)],
             ..Figures::default()
         };
-        let page = exposition(board(Some(figures), &clock), clock, true);
+        let page = exposition(board(Some(figures), &clock), clock);
         let labels = |name: &str| {
             // Only line feeds end a line of the format.
             parse_labels(page.split('\n').find(|line| line.starts_with(name)).unwrap())

@@ -1,0 +1,185 @@
+//! Whether a completed walk is believed at once: pure.
+//!
+//! An API in trouble can answer with half a list and say that it is all, and a key of another organization can be put
+//! in by mistake. Such a walk is held back until a second one says the same.
+
+/// Up to this many users may leave between two walks, whatever part of all they are.
+const ALWAYS_MAY_LEAVE: u64 = 10;
+
+/// How far the numbers of two walks that confirm each other may lie apart.
+const AGREEMENT: f64 = 0.05;
+
+/// What is held back, and so has to be confirmed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plausibility {
+    held: Option<(Doubt, u64)>,
+}
+
+/// How many users there are, were, and are in both.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) before: u64,
+    pub(super) now: u64,
+    pub(super) shared: u64,
+}
+
+/// Why a walk is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Too many users are gone.
+    Drop,
+    /// Hardly anybody was there before.
+    DifferentOrganization,
+}
+
+/// What to do with a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is published, with its changes.
+    Publish,
+    /// It is published as a beginning: between two organizations nothing changes.
+    NewBaseline,
+    /// It waits for a second one.
+    HoldBack(Doubt),
+}
+
+impl Doubt {
+    /// The value of the label `kind`.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Doubt::Drop => "implausible_drop",
+            Doubt::DifferentOrganization => "different_organization",
+        }
+    }
+
+    /// The doubt about a walk, if there is one. `max_drop` is the part of the users that may leave; 0 and 1 allow all.
+    fn of(numbers: Numbers, max_drop: f64) -> Option<Self> {
+        let Numbers { before, now, shared } = numbers;
+        if before > 0 && now > 0 && shared * 2 < before && shared * 2 < now {
+            return Some(Doubt::DifferentOrganization);
+        }
+        let watched = max_drop > 0.0 && max_drop < 1.0;
+        let gone = before.saturating_sub(now);
+        let too_many = gone > ALWAYS_MAY_LEAVE && part(gone, before) > max_drop;
+        (watched && gone > 0 && (too_many || now == 0)).then_some(Doubt::Drop)
+    }
+}
+
+impl Plausibility {
+    /// The verdict on the next walk.
+    pub(super) fn judge(&mut self, numbers: Numbers, max_drop: f64) -> Verdict {
+        let Some(doubt) = Doubt::of(numbers, max_drop) else {
+            self.held = None;
+            return Verdict::Publish;
+        };
+        let agrees = |users: u64| part(users.abs_diff(numbers.now), users.max(numbers.now)) <= AGREEMENT;
+        match self.held.replace((doubt, numbers.now)) {
+            Some((held, users)) if held == doubt && agrees(users) => {
+                self.held = None;
+                match doubt {
+                    Doubt::Drop => Verdict::Publish,
+                    Doubt::DifferentOrganization => Verdict::NewBaseline,
+                }
+            }
+            _ => Verdict::HoldBack(doubt),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "users stay far below 2^53")]
+fn part(users: u64, all: u64) -> f64 {
+    if all == 0 { 0.0 } else { users as f64 / all as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HALF: f64 = 0.5;
+
+    fn numbers(before: u64, now: u64, shared: u64) -> Numbers {
+        Numbers { before, now, shared }
+    }
+
+    #[test]
+    fn more_than_half_and_more_than_ten_gone_is_in_doubt() {
+        let doubt = |before, now| Doubt::of(numbers(before, now, now.min(before)), HALF);
+        assert_eq!(doubt(100, 50), None);
+        assert_eq!(doubt(100, 49), Some(Doubt::Drop));
+        assert_eq!(doubt(14, 4), None, "ten may always leave");
+        assert_eq!(doubt(14, 3), Some(Doubt::Drop));
+        assert_eq!(doubt(100, 1_000), None, "growth is no drop");
+    }
+
+    #[test]
+    fn nobody_where_somebody_was_is_in_doubt_however_few_they_were() {
+        assert_eq!(Doubt::of(numbers(1, 0, 0), HALF), Some(Doubt::Drop));
+        assert_eq!(Doubt::of(numbers(0, 0, 0), HALF), None);
+        assert_eq!(Doubt::of(numbers(0, 5, 0), HALF), None);
+    }
+
+    #[test]
+    fn the_part_is_configured_and_0_and_1_switch_it_off() {
+        let doubt = |now, max_drop| Doubt::of(numbers(100, now, now), max_drop);
+        assert_eq!((doubt(79, 0.2), doubt(80, 0.2)), (Some(Doubt::Drop), None));
+        assert_eq!((doubt(21, 0.8), doubt(19, 0.8)), (None, Some(Doubt::Drop)));
+        assert_eq!((doubt(0, 0.0), doubt(0, 1.0)), (None, None));
+    }
+
+    #[test]
+    fn other_people_are_another_organization_but_growth_and_a_drop_are_not() {
+        let doubt = |before, now, shared| Doubt::of(numbers(before, now, shared), HALF);
+        assert_eq!(doubt(100, 100, 49), Some(Doubt::DifferentOrganization));
+        assert_eq!(doubt(100, 100, 50), None);
+        assert_eq!(doubt(10, 1_000, 10), None, "everybody is still there");
+        assert_eq!(doubt(1_000, 20, 20), Some(Doubt::Drop), "they were all there before");
+        assert_eq!(doubt(1_000, 20, 3), Some(Doubt::DifferentOrganization));
+    }
+
+    #[test]
+    fn a_second_walk_that_agrees_confirms_the_first() {
+        let mut plausibility = Plausibility::default();
+        assert_eq!(plausibility.judge(numbers(1_000, 100, 100), HALF), Verdict::HoldBack(Doubt::Drop));
+        assert_eq!(plausibility.judge(numbers(1_000, 95, 95), HALF), Verdict::Publish);
+        assert_eq!(plausibility.judge(numbers(1_000, 95, 95), HALF), Verdict::HoldBack(Doubt::Drop));
+        assert_eq!(plausibility.judge(numbers(1_000, 90, 90), HALF), Verdict::HoldBack(Doubt::Drop));
+        assert_eq!(plausibility.judge(numbers(1_000, 0, 0), HALF), Verdict::HoldBack(Doubt::Drop));
+        assert_eq!(plausibility.judge(numbers(1_000, 0, 0), HALF), Verdict::Publish);
+    }
+
+    #[test]
+    fn a_good_walk_in_between_takes_the_doubt_away() {
+        let mut plausibility = Plausibility::default();
+        let drop = numbers(1_000, 100, 100);
+        assert_eq!(plausibility.judge(drop, HALF), Verdict::HoldBack(Doubt::Drop));
+        assert_eq!(plausibility.judge(numbers(1_000, 990, 990), HALF), Verdict::Publish);
+        assert_eq!(plausibility.judge(drop, HALF), Verdict::HoldBack(Doubt::Drop));
+    }
+
+    #[test]
+    fn another_organization_is_a_new_baseline_once_confirmed() {
+        let mut plausibility = Plausibility::default();
+        let other = numbers(100, 80, 2);
+        let held = Verdict::HoldBack(Doubt::DifferentOrganization);
+        assert_eq!(plausibility.judge(numbers(100, 80, 80 - 75), 0.1), held);
+        assert_eq!(plausibility.judge(numbers(100, 30, 30), 0.1), Verdict::HoldBack(Doubt::Drop));
+        assert_eq!(plausibility.judge(other, 0.1), held, "one doubt does not confirm another");
+        assert_eq!(plausibility.judge(other, 0.1), Verdict::NewBaseline);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_doubtful_is_published_the_first_time(before in 0u64..2_000, now in 0u64..2_000, share in 0.0..1.0f64) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of few users")]
+            let shared = (before.min(now) as f64 * share) as u64;
+            let verdict = Plausibility::default().judge(numbers(before, now, shared), HALF);
+            let lost = before > 0 && now == 0 || before > now && before - now > 10 && now * 2 < before;
+            if lost {
+                prop_assert!(matches!(verdict, Verdict::HoldBack(_)));
+            }
+            prop_assert!(verdict != Verdict::NewBaseline);
+        }
+    }
+}

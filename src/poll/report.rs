@@ -1,0 +1,89 @@
+//! The log lines of a walk. User ids stand in them, names and addresses never.
+
+use crate::roster::{Change, Changes, Sighting};
+use crate::walk::{CompletedWalk, FailedWalk};
+
+/// Lines about single changes in one walk; the rest is summed up.
+const MOST_LINES: usize = 200;
+
+/// The longest id that is written.
+const LONGEST_ID: usize = 128;
+
+/// Says that a walk was completed and is published.
+pub(super) fn completed(organization: &str, walk: &CompletedWalk) {
+    let anomalies: u64 = walk.summary.anomalies.by_kind().iter().map(|(_, number)| number).sum();
+    tracing::info!(
+        organization,
+        users = walk.composition.users(),
+        pages = walk.summary.pages,
+        anomalies,
+        duration_seconds = walk.summary.duration().as_secs_f64(),
+        "walk completed"
+    );
+    if let Some(changes) = &walk.changes {
+        report(organization, changes);
+    }
+}
+
+/// Says that a walk failed, and what becomes of the figures.
+pub(super) fn failed(organization: &str, walk: &FailedWalk, has_figures: bool) {
+    tracing::warn!(
+        organization,
+        result = walk.error.result(),
+        pages = walk.summary.pages,
+        duration_seconds = walk.summary.duration().as_secs_f64(),
+        error = %walk.error,
+        figures = if has_figures { "kept" } else { "none yet" },
+        "walk failed"
+    );
+}
+
+/// One line for each change, the rarest kinds first, so that a flood of one kind hides no other; removals, of which
+/// the ids are not known, as numbers.
+fn report(organization: &str, changes: &Changes) {
+    for removal in changes.removals() {
+        tracing::info!(
+            organization,
+            change = Change::Removed.label(),
+            from = &*removal.role,
+            account_type = removal.account_type.label(),
+            users = removal.users,
+            "users changed"
+        );
+    }
+    let mut kinds: Vec<Change> =
+        Change::ALL.iter().copied().filter(|kind| *kind != Change::Removed).collect();
+    kinds.sort_by_key(|kind| changes.of(*kind));
+    let mut lines = changes.removals().len();
+    for kind in kinds {
+        let sightings = changes.sightings().iter().filter(|sighting| sighting.change == kind);
+        let room = MOST_LINES.saturating_sub(lines);
+        let mut said = 0;
+        for Sighting { change, user_id, from, to } in sightings.take(room) {
+            let user_id = harmless(user_id);
+            tracing::info!(
+                organization,
+                change = change.label(),
+                user_id,
+                from = from.as_deref(),
+                to = &**to,
+                "user changed"
+            );
+            said += 1;
+        }
+        lines += said;
+        let rest = changes.of(kind) - said as u64;
+        if rest > 0 {
+            tracing::info!(organization, change = kind.label(), users = rest, "more users changed");
+        }
+    }
+}
+
+/// The id, if it can be nothing but one.
+fn harmless(id: &str) -> &str {
+    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    match id.len() <= LONGEST_ID && id.chars().all(usual) && !id.contains("sk-") {
+        true => id,
+        false => "<unusual>",
+    }
+}

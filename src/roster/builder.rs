@@ -1,0 +1,57 @@
+//! A roster in the making, compared user by user with the one before: ids are at hand only now.
+
+use std::sync::Arc;
+
+use super::{Changes, Roster};
+use crate::admin_api::User;
+
+/// Builds the roster of one walk.
+#[derive(Debug)]
+pub struct Builder {
+    roster: Roster,
+    before: Option<Arc<Roster>>,
+    changes: Changes,
+}
+
+impl Builder {
+    /// Nobody yet, to be compared with the roster `before`, if there is one.
+    pub fn new(before: Option<Arc<Roster>>) -> Self {
+        let roster = before.as_deref().map_or_else(Roster::new, Roster::after);
+        Self { roster, before, changes: Changes::default() }
+    }
+
+    /// Meets a user; `true` the first time.
+    pub fn meet(&mut self, user: &User<'_>) -> bool {
+        let Some((hash, attributes)) = self.roster.meet(user) else { return false };
+        if let Some(before) = &self.before {
+            let known = before.attributes(hash).map(|attributes| (&**before, attributes));
+            self.changes.see(&user.id, known, (&self.roster, attributes));
+        }
+        true
+    }
+
+    /// How many have been met.
+    pub fn len(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Whether nobody has been met.
+    pub fn is_empty(&self) -> bool {
+        self.roster.is_empty()
+    }
+
+    /// The roster, everybody having been met, and what changed since the one before, if there was one.
+    pub fn finish(mut self) -> (Roster, Option<Changes>) {
+        self.roster.entries.shrink();
+        let Some(before) = self.before else { return (self.roster, None) };
+        let mut now = self.roster.entries().peekable();
+        for (hash, attributes) in before.entries() {
+            while now.next_if(|(next, _)| *next < hash).is_some() {}
+            if now.peek().is_none_or(|(next, _)| *next != hash) {
+                self.changes.miss(&before, attributes);
+            }
+        }
+        drop(now);
+        (self.roster, Some(self.changes))
+    }
+}
