@@ -3,6 +3,7 @@
 //! The only room that knows the configuration and everything it configures.
 
 mod logging;
+mod memory;
 mod once;
 mod server;
 mod signals;

@@ -16,6 +16,7 @@ use coverage::Coverage;
 use names::Values;
 use projects::Projects;
 use role::RoleCounts;
+use serde::{Deserialize, Serialize};
 
 use crate::admin_api::{Field, User};
 
@@ -27,7 +28,7 @@ pub use labels::{
 pub use names::Names;
 
 /// What to count by.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Thresholds from which on an API key is stale.
     pub stale_after: Vec<Threshold>,
@@ -136,6 +137,11 @@ impl Composition {
         self.last_added = self.last_added.max(other.last_added);
         self.last_banned = self.last_banned.max(other.last_banned);
         self.unreadable += other.unreadable;
+    }
+
+    /// What is counted by.
+    pub fn options(&self) -> &Arc<Options> {
+        &self.options
     }
 
     /// How many users were counted.

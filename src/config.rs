@@ -62,6 +62,8 @@ pub struct Config {
     pub projects_limit: usize,
     /// Whether projects are named.
     pub projects_names: bool,
+    /// The file that keeps the state over a restart.
+    pub state_file: Option<PathBuf>,
     /// What is logged.
     pub log: Log,
     /// The organizations; never empty, with different names and keys.
@@ -135,6 +137,7 @@ impl Config {
             stale_after: stale_after(layers)?,
             projects_limit: layers.one("projects.limit", values::number_in::<0, 10_000>)?,
             projects_names: layers.one("projects.names", values::boolean)?,
+            state_file: layers.optional("state.file", values::state_file)?,
             log: log(layers)?,
             organizations: organizations::read(layers, &mut warnings)?,
             warnings,

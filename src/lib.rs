@@ -20,11 +20,12 @@
 //! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |
 //! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
 //! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `clock`, `composition`, `roster`, `walk` |
+//! | `state` | the state file: format, lock, atomic writes | `admin_api` (in tests), `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
 //! | `exposition` | the collector over the board, and the text format | `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, routes, limits, status page | `clock`, `exposition`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
-//! | `app` | puts the rooms together: pollers, server, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `telemetry`, `walk`, `web` |
+//! | `app` | puts the rooms together: pollers, server, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
 //! | `simulator` | a synthetic organization over the Admin API's wire format, with faults | |
 
@@ -40,6 +41,7 @@ pub mod poll;
 pub mod roster;
 pub mod simulator;
 pub mod snapshot;
+pub mod state;
 pub mod telemetry;
 pub mod walk;
 pub mod web;

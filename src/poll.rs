@@ -9,6 +9,7 @@ mod schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,8 @@ pub struct Poller<P> {
     pub max_drop: f64,
     /// Where results go.
     pub organization: Arc<Organization>,
+    /// Who is told of each publication.
+    pub published: Arc<Notify>,
     /// What time it is.
     pub clock: Clock,
     /// Where walks are counted.
@@ -118,6 +121,7 @@ impl<P: Pages + Send + 'static> Poller<P> {
         }
         report::completed(&self.organization.name, &walk);
         self.organization.publish(walk);
+        self.published.notify_one();
         self.telemetry.walk("success");
         Ending::Published
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::Moment;
-use crate::composition::Figures;
+use crate::composition::{self, Figures};
 use crate::roster::{Roster, Totals};
 use crate::walk::{CompletedWalk, FailedWalk};
 
-pub use crate::walk::Summary;
+pub use crate::walk::{Anomalies, Summary};
 
 /// The result of a completed walk.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub users: u64,
     /// The roster's.
     pub fingerprint: u64,
+    /// What was counted by.
+    pub options: Arc<composition::Options>,
     /// When, how far, and what was odd.
     pub summary: Summary,
 }
@@ -126,6 +128,7 @@ impl Organization {
                 figures: walk.composition.figures(),
                 users: walk.composition.users(),
                 fingerprint: walk.roster.fingerprint(),
+                options: walk.composition.options().clone(),
                 summary,
             })),
             roster: Some(Arc::new(walk.roster)),

@@ -23,6 +23,7 @@ pub struct Telemetry {
     walk_anomalies: IntCounterVec,
     http_requests: IntCounterVec,
     http_request_duration: HistogramVec,
+    state_writes: IntCounterVec,
     config_reload_successful: IntGauge,
     config_reload_success_timestamp: Gauge,
 }
@@ -45,7 +46,12 @@ impl Telemetry {
         build_info
             .with_label_values(&[env!("REVISION"), env!("RUSTC_VERSION"), env!("CARGO_PKG_VERSION")])
             .set(1);
+        let state_writes = register(registry, counters(&catalog::STATE_WRITES));
+        for result in catalog::STATE_WRITE_RESULTS {
+            state_writes.with_label_values(&[result]);
+        }
         Self {
+            state_writes,
             walks: register(registry, counters(&catalog::WALKS)),
             api_requests: register(registry, counters(&catalog::API_REQUESTS)),
             api_request_duration: register(registry, histograms(&catalog::API_REQUEST_DURATION)),
@@ -98,6 +104,12 @@ impl Telemetry {
     pub fn http_request(&self, handler: &str, code: u16, duration: Duration) {
         self.http_requests.with_label_values(&[&code.to_string(), handler]).inc();
         self.http_request_duration.with_label_values(&[handler]).observe(duration.as_secs_f64());
+    }
+
+    /// The state file was written, or could not be.
+    pub fn state_write(&self, succeeded: bool) {
+        let result = catalog::STATE_WRITE_RESULTS[usize::from(!succeeded)];
+        self.state_writes.with_label_values(&[result]).inc();
     }
 
     /// The configuration was loaded at `unix_seconds`.

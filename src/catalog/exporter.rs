@@ -13,6 +13,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &WALK_ANOMALIES,
     &HTTP_REQUESTS,
     &HTTP_REQUEST_DURATION,
+    &STATE_WRITES,
     &CONFIG_RELOAD_SUCCESSFUL,
     &CONFIG_RELOAD_SUCCESS_TIMESTAMP,
     &BUILD_INFO,
@@ -50,6 +51,9 @@ pub const ANOMALY_KINDS: &[&str] = &[
     "different_organization",
     "segment_mismatch",
 ];
+
+/// The values of `result` in [`STATE_WRITES`]: how it went well, and how not.
+pub const STATE_WRITE_RESULTS: [&str; 2] = ["success", "failure"];
 
 /// Walks by result.
 pub const WALKS: Family = Family {
@@ -129,6 +133,15 @@ pub const HTTP_REQUEST_DURATION: Family = Family {
     help: "Time to make the answer to an HTTP request, by handler.",
     kind: Kind::Histogram(&[0.001, 0.005, 0.025, 0.1, 0.5, 2.5]),
     labels: &["handler"],
+    part: Part::Exporter,
+};
+
+/// Writes of the state file.
+pub const STATE_WRITES: Family = Family {
+    name: "openai_org_exporter_state_writes_total",
+    help: "Attempts to write the state file by result; a failed one leaves the file as it was.",
+    kind: Kind::Counter,
+    labels: &["result"],
     part: Part::Exporter,
 };
 

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{ANOMALY_KINDS, API_CODES, Family, Kind, Part, RETRY_REASONS, WALK_RESULTS, all};
+use super::{
+    ANOMALY_KINDS, API_CODES, Family, Kind, Part, RETRY_REASONS, STATE_WRITE_RESULTS, WALK_RESULTS, all,
+};
 
 /// The whole of `docs/metrics.md`.
 pub fn markdown() -> String {
@@ -29,6 +31,7 @@ pub fn markdown() -> String {
         ("`code` of `openai_org_exporter_api_requests_total`, others as they come", API_CODES),
         ("`reason` of `openai_org_exporter_api_retries_total`", RETRY_REASONS),
         ("`kind` of `openai_org_exporter_walk_anomalies_total`", ANOMALY_KINDS),
+        ("`result` of `openai_org_exporter_state_writes_total`", &STATE_WRITE_RESULTS),
     ] {
         let _ = writeln!(page, "- {label}: `{}`", values.join("`, `"));
     }

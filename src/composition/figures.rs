@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::labels::{AccountType, ApiKeyUse, ScimManaged, Status, WINDOWS};
 use super::role::RoleCounts;
 use super::{Composition, Options};
@@ -22,7 +24,7 @@ pub struct Row<const N: usize> {
 }
 
 /// All series of one composition.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Figures {
     /// role, account_type, scim_managed, status.
     pub users: Vec<Row<4>>,
@@ -281,6 +283,23 @@ fn by_name(values: &super::Values<u64>) -> Vec<Row<1>> {
     let nobody = rows.is_empty().then_some(0);
     rows.extend(folded.unknown.or(nobody).map(|users| row(["unknown".into()], users)));
     rows
+}
+
+/// A row is written as the pair of its labels and its value.
+impl<const N: usize> Serialize for Row<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.labels[..], self.value).serialize(serializer)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Row<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (labels, value) = <(Vec<Label>, u64)>::deserialize(deserializer)?;
+        let labels = labels.try_into().map_err(|labels: Vec<Label>| {
+            de::Error::invalid_length(labels.len(), &format!("{N} labels").as_str())
+        })?;
+        Ok(Self { labels, value })
+    }
 }
 
 pub(super) fn row<const N: usize>(labels: [Label; N], value: u64) -> Row<N> {

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::admin_api::{Field, User};
 
 /// The windows of recent additions: label and seconds.
 pub const WINDOWS: [(&str, i64); 3] = [("1d", 86_400), ("7d", 7 * 86_400), ("30d", 30 * 86_400)];
 
 /// A threshold from which on an API key is stale.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The label value, as configured.
     pub label: String,
@@ -17,7 +19,7 @@ pub struct Threshold {
 }
 
 /// A mail domain in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailDomain(String);
 
 /// Why a text is no mail domain.

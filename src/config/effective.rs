@@ -33,6 +33,10 @@ pub(super) fn yaml(config: &Config) -> String {
     line("projects:".into());
     line(format!("  limit: {}", config.projects_limit));
     line(format!("  names: {}", config.projects_names));
+    if let Some(path) = &config.state_file {
+        line("state:".into());
+        line(format!("  file: {}", quoted(&path.to_string_lossy())));
+    }
     line("log:".into());
     line(format!("  level: {}", config.log.level.name()));
     line(format!("  format: {}", config.log.format.name()));

@@ -245,6 +245,15 @@ const ALL: &[Setting] = &[
         "Whether the names of projects are exposed",
     ),
     setting(
+        "State",
+        "state.file",
+        "state.file",
+        "FILE",
+        "",
+        WEB,
+        "File that keeps snapshots, changes and hashes of user ids over a restart; without it changes are counted anew",
+    ),
+    setting(
         "Simulated organization",
         "listen-address",
         "",

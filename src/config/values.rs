@@ -1,7 +1,8 @@
 //! How values are read. Each error says what is wrong and how to write it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::did_you_mean;
@@ -202,6 +203,18 @@ pub(super) fn read_file(path: &str, most: u64) -> io::Result<Vec<u8>> {
     match content.len() as u64 > most {
         true => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {most} bytes"))),
         false => Ok(content),
+    }
+}
+
+/// A file that can be made, or is one.
+pub(super) fn state_file(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (fs::metadata(&path), fs::metadata(directory)) {
+        _ if path.file_name().is_none() => Err(format!("{path:?} is no name of a file")),
+        (Ok(file), _) if !file.is_file() => Err(format!("{path:?} is no regular file; name one")),
+        (_, Ok(directory)) if directory.is_dir() => Ok(path),
+        _ => Err(format!("the directory of {path:?} is not there; make it")),
     }
 }
 

@@ -69,6 +69,7 @@ async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec
         schedule: Schedule::every(interval),
         max_drop: 0.5,
         organization: organization.clone(),
+        published: Arc::default(),
         clock: Clock::starting_at(1_800_000_000),
         telemetry: OrganizationTelemetry::detached("acme"),
     };

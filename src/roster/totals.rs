@@ -22,16 +22,21 @@ impl Totals {
     pub fn add(&mut self, changes: &Changes, end: u64) {
         for change in Change::ALL {
             let users = changes.of(*change);
-            self.changes[*change as usize] += users;
+            add(&mut self.changes[*change as usize], users);
             if users > 0 {
                 self.last_changes[*change as usize] = Some(end);
             }
         }
         for grant in Grant::ALL {
-            self.grants[*grant as usize] += changes.granted(*grant);
+            add(&mut self.grants[*grant as usize], changes.granted(*grant));
         }
         if changes.granted(Grant::Owner) > 0 {
             self.last_owner_grant = Some(end);
         }
     }
+}
+
+/// Totals can come from a file, and be anything.
+fn add(total: &mut u64, users: u64) {
+    *total = total.saturating_add(users);
 }

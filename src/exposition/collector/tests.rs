@@ -24,7 +24,13 @@ fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {
         Some(figures) => {
             let summary = crate::snapshot::Summary { start, end, pages: 2, anomalies: Default::default() };
             let last_walk = LastWalk { end, duration: Duration::from_millis(1500), pages: 2, failure: None };
-            let snapshot = Arc::new(Snapshot { users: 0, fingerprint: 4_711, summary, figures });
+            let snapshot = Arc::new(Snapshot {
+                users: 0,
+                fingerprint: 4_711,
+                options: Arc::default(),
+                summary,
+                figures,
+            });
             OrganizationState {
                 snapshot: Some(snapshot),
                 last_success: Some(end),
