@@ -34,7 +34,7 @@ enum Failure {
 
 /// Runs the program with `arguments`, the program's own name first, and gives its exit code: 0 done, 1 failed at run
 /// time, 2 wrong usage or configuration.
-pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: &Environment) -> ExitCode {
+pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: Environment) -> ExitCode {
     let outcome = match arguments::parse(arguments) {
         Ok(invocation) => run(invocation, environment),
         Err(Refusal::Answer(text)) => say(&text).map(|()| DONE),
@@ -55,7 +55,7 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: &E
     }))
 }
 
-fn run(invocation: Invocation, environment: &Environment) -> Result<u8, Failure> {
+fn run(invocation: Invocation, environment: Environment) -> Result<u8, Failure> {
     let Invocation { command, flags } = invocation;
     let layers = |user: User| Layers::read(user, flags, environment);
     match command {

@@ -32,7 +32,7 @@ pub use values::{LogFormat, LogLevel, parse_duration, show_duration};
 pub type Environment = BTreeMap<String, String>;
 
 /// Everything that `serve` needs to know, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The file it was read from, if there is one.
     pub file: Option<String>,
@@ -82,7 +82,7 @@ pub struct Log {
 }
 
 /// One organization to watch.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Organization {
     /// The value of the label `organization`.
     pub name: String,
@@ -117,7 +117,7 @@ impl Config {
     /// # Errors
     ///
     /// The first thing that is wrong.
-    pub fn from_layers(layers: &Layers<'_>) -> Result<Self, ConfigError> {
+    pub fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
         let telemetry_path = layers.one("web.telemetry-path", values::telemetry_path)?;
         let ca_file = layers.optional("openai.ca-file", values::certificates)?;
@@ -172,7 +172,7 @@ impl Config {
 /// # Errors
 ///
 /// If an address is not one.
-pub fn listen_addresses(layers: &Layers<'_>) -> Result<Vec<ListenAddress>, ConfigError> {
+pub fn listen_addresses(layers: &Layers) -> Result<Vec<ListenAddress>, ConfigError> {
     let addresses = layers.many("web.listen-address", |text| {
         ListenAddress::parse(text).map_err(|error| format!("{text:?}: {error}"))
     })?;
@@ -190,7 +190,7 @@ pub fn listen_addresses(layers: &Layers<'_>) -> Result<Vec<ListenAddress>, Confi
 /// # Errors
 ///
 /// If the level or the format is not one.
-pub fn log(layers: &Layers<'_>) -> Result<Log, ConfigError> {
+pub fn log(layers: &Layers) -> Result<Log, ConfigError> {
     Ok(Log {
         level: layers.one("log.level", LogLevel::parse)?,
         format: layers.one("log.format", LogFormat::parse)?,
@@ -198,7 +198,7 @@ pub fn log(layers: &Layers<'_>) -> Result<Log, ConfigError> {
 }
 
 /// The thresholds in rising order, each once.
-fn stale_after(layers: &Layers<'_>) -> Result<Vec<Threshold>, ConfigError> {
+fn stale_after(layers: &Layers) -> Result<Vec<Threshold>, ConfigError> {
     let mut thresholds: Vec<Threshold> = layers.many("api-key.stale-after", values::threshold)?;
     thresholds.sort_by_key(|threshold| threshold.seconds);
     for pair in thresholds.windows(2) {

@@ -6,5 +6,5 @@ fn main() -> ExitCode {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    openai_org_exporter::cli::main(std::env::args_os(), &environment)
+    openai_org_exporter::cli::main(std::env::args_os(), environment)
 }

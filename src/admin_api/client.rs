@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, NoProxy, Response, StatusCode, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -48,6 +49,8 @@ pub struct Options {
 #[derive(Debug, Clone)]
 pub struct Proxy {
     all: reqwest::Proxy,
+    /// What it was made of, which may hold a password.
+    text: SecretString,
 }
 
 /// A client for one organization. It keeps its connections.
@@ -78,7 +81,14 @@ impl Proxy {
             return Err(BadProxy);
         }
         let all = reqwest::Proxy::https(url).map_err(|_| BadProxy)?;
-        Ok(Self { all: all.no_proxy(no_proxy.and_then(NoProxy::from_string)) })
+        let text = format!("{https_proxy}\n{}", no_proxy.unwrap_or_default()).into();
+        Ok(Self { all: all.no_proxy(no_proxy.and_then(NoProxy::from_string)), text })
+    }
+}
+
+impl PartialEq for Proxy {
+    fn eq(&self, other: &Self) -> bool {
+        self.text.expose_secret() == other.text.expose_secret()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{DONE, Failure, complain, say};
 use crate::app::estimated_series;
 use crate::config::{Config, Layers};
 
-pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     let config = Config::from_layers(layers)?;
     for warning in &config.warnings {
         complain(&format!("warning: {warning}"));

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Layers, SIMULATED_KEY};
 use crate::simulator::{self, Simulator};
 
-pub(super) fn run(layers: Layers<'_>) -> Result<u8, Failure> {
+pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
     init_logging(config::log(&layers)?);
     let options = simulator::Options {
         users: layers.one("users", number::<u32>)? as usize,

@@ -12,7 +12,7 @@ use crate::config::{Layers, listen_addresses};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     let authority = listen_addresses(layers)?.remove(0).local_authority();
     block_on(false, async {
         timeout(PATIENCE, ask(&authority))

@@ -12,7 +12,7 @@ use crate::app::{init_logging, once, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers};
 
-pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     init_logging(config::log(layers)?);
     let config = Config::from_layers(layers)?;
     let output = layers.optional("output", |path| Ok::<_, String>(PathBuf::from(path)))?;

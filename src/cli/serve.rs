@@ -7,7 +7,7 @@ use crate::app::{Server, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers};
 
-pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     init_logging(config::log(layers)?);
     let config = Config::from_layers(layers)?;
     block_on(true, async {

@@ -11,7 +11,7 @@ use crate::app::{init_logging, shutdown_on_signals};
 use crate::config::{self, Layers, parse_duration};
 use crate::simulator::{Fault, Options, Simulator};
 
-pub(super) fn run(layers: &Layers<'_>) -> Result<u8, Failure> {
+pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     init_logging(config::log(layers)?);
     let address = layers.one("listen-address", |text| {
         text.parse::<SocketAddr>()

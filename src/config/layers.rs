@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use super::Environment;
 use super::error::{ConfigError, Place, did_you_mean};
@@ -14,10 +15,10 @@ const LARGEST_FILE: u64 = 4 << 20;
 
 /// Flags over environment over file over built-in values, for one command.
 #[derive(Debug)]
-pub struct Layers<'e> {
+pub struct Layers {
     user: User,
     flags: BTreeMap<String, Vec<String>>,
-    environment: &'e Environment,
+    environment: Arc<Environment>,
     file: Option<(String, Node)>,
     simulated: Option<String>,
 }
@@ -29,7 +30,7 @@ pub(super) struct Placed {
     pub(super) place: Place,
 }
 
-impl<'e> Layers<'e> {
+impl Layers {
     /// The layers for `user` from `flags`, by name without dashes, and `environment`. Reads the file, if one is named.
     ///
     /// # Errors
@@ -38,22 +39,38 @@ impl<'e> Layers<'e> {
     pub fn read(
         user: User,
         flags: BTreeMap<String, Vec<String>>,
-        environment: &'e Environment,
+        environment: impl Into<Arc<Environment>>,
     ) -> Result<Self, ConfigError> {
-        let mut layers = Self { user, flags, environment, file: None, simulated: None };
-        if !Setting::named("config.file").users.contains(&user) {
-            return Ok(layers);
+        let environment = environment.into();
+        Self { user, flags, environment, file: None, simulated: None }.with_file()
+    }
+
+    /// The same layers with the file as it is now; flags and environment are those of the start.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layers::read`].
+    pub fn reread(&self) -> Result<Self, ConfigError> {
+        let (flags, environment) = (self.flags.clone(), self.environment.clone());
+        let simulated = self.simulated.clone();
+        Self { user: self.user, flags, environment, file: None, simulated }.with_file()
+    }
+
+    fn with_file(mut self) -> Result<Self, ConfigError> {
+        let setting = Setting::named("config.file");
+        if !setting.users.contains(&self.user) {
+            return Ok(self);
         }
-        if let Some(Placed { text: path, place }) = layers.placed(Setting::named("config.file")).pop() {
+        if let Some(Placed { text: path, place }) = self.placed(setting).pop() {
             let wrong = |why: String| ConfigError::new(place.clone(), why);
             let text = read_file(&path, LARGEST_FILE)
                 .map_err(|error| wrong(format!("cannot read {path:?}: {error}")))?;
             let text = String::from_utf8(text).map_err(|_| wrong(format!("{path:?} is no text in UTF-8")))?;
             let node = yaml::parse(&path, &text)?;
             check_keys(&node)?;
-            layers.file = Some((path, node));
+            self.file = Some((path, node));
         }
-        Ok(layers)
+        Ok(self)
     }
 
     /// The same with one organization: the simulated one at `base_url`, whatever else names one.
@@ -68,8 +85,8 @@ impl<'e> Layers<'e> {
     }
 
     /// The environment.
-    pub fn environment(&self) -> &'e Environment {
-        self.environment
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The path of the file, if there is one.
@@ -257,4 +274,77 @@ fn heads<'k>(keys: &[&'k str]) -> Vec<&'k str> {
     heads.sort_unstable();
     heads.dedup();
     heads
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// Layers with a file of `directory`, a flag and an environment.
+    fn layers(directory: &Path) -> Result<Layers, ConfigError> {
+        let path = directory.join("config.yaml").to_string_lossy().into_owned();
+        let flags = [("config.file", path), ("poll.timeout", "7m".to_owned())]
+            .map(|(name, value)| (name.to_owned(), vec![value]));
+        let variables = [("OPENAI_ORG_EXPORTER_POLL_CONCURRENCY", "3"), ("ACME", "sk-admin-a")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Layers::read(User::Serve, flags.into(), Environment::from(variables))
+    }
+
+    fn write(directory: &Path, name: &str, text: &str) {
+        fs::write(directory.join(name), text).unwrap();
+    }
+
+    #[test]
+    fn what_is_read_anew_is_the_file_and_the_key_files_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let key_file = directory.join("key");
+        let with_interval = |interval: &str| {
+            let organizations =
+                format!("[{{name: acme, admin_key_env: ACME}}, {{name: b, admin_key_file: {key_file:?}}}]");
+            write(
+                directory,
+                "config.yaml",
+                &format!("poll: {{interval: {interval}, timeout: 1m}}\norganizations: {organizations}\n"),
+            );
+        };
+        with_interval("1m");
+        write(directory, "key", "sk-admin-1");
+        let at_start = layers(directory).unwrap();
+        let first = Config::from_layers(&at_start).unwrap();
+        assert_eq!(Config::from_layers(&at_start.reread().unwrap()).unwrap(), first);
+
+        with_interval("2m");
+        write(directory, "key", "sk-admin-2");
+        let second = Config::from_layers(&at_start.reread().unwrap()).unwrap();
+        assert_ne!(second, first);
+        let mut expected = first.clone();
+        for organization in &mut expected.organizations {
+            organization.interval *= 2;
+        }
+        expected.organizations[1].admin_key = crate::admin_api::AdminKey::parse("sk-admin-2").unwrap();
+        assert_eq!(second, expected);
+        assert_eq!((second.concurrency, second.timeout.as_secs()), (3, 420));
+    }
+
+    #[test]
+    fn a_file_that_became_wrong_is_refused_like_at_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "config.yaml", "poll: {interval: 1m}");
+        let at_start = layers(directory.path()).unwrap();
+        write(directory.path(), "config.yaml", "poll: {intervall: 1m}");
+        let error = at_start.reread().unwrap_err().to_string();
+        assert!(
+            error.ends_with("config.yaml:1:8: unknown key \"intervall\" in poll; did you mean interval?"),
+            "{error}"
+        );
+        assert_eq!(layers(directory.path()).unwrap_err().to_string(), error);
+        fs::remove_file(directory.path().join("config.yaml")).unwrap();
+        let error = at_start.reread().unwrap_err().to_string();
+        assert!(error.starts_with("flag --config.file: cannot read"), "{error}");
+    }
 }

@@ -36,10 +36,7 @@ struct Defaults {
     allow_http: bool,
 }
 
-pub(super) fn read(
-    layers: &Layers<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Organization>, ConfigError> {
+pub(super) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Vec<Organization>, ConfigError> {
     let allow_http = layers.one("openai.allow-http", values::boolean)?;
     let email_domains: Vec<EmailDomain> = layers.many("email-domain", EmailDomain::parse)?;
     no_domain_twice(&email_domains, &layers.place("email-domain"))?;
@@ -94,7 +91,7 @@ pub(super) fn read(
 }
 
 /// The organization of the simulator, with a key that is no secret.
-fn simulated(layers: &Layers<'_>, defaults: Defaults, base_url: &str) -> Result<Organization, ConfigError> {
+fn simulated(layers: &Layers, defaults: Defaults, base_url: &str) -> Result<Organization, ConfigError> {
     let wrong = |error: String| ConfigError::new(Place::Nowhere, error);
     Ok(Organization {
         name: "demo".to_owned(),
@@ -108,7 +105,7 @@ fn simulated(layers: &Layers<'_>, defaults: Defaults, base_url: &str) -> Result<
 }
 
 /// The one organization of flags and environment.
-fn single(layers: &Layers<'_>, defaults: Defaults) -> Result<Organization, ConfigError> {
+fn single(layers: &Layers, defaults: Defaults) -> Result<Organization, ConfigError> {
     let name = layers.one("organization", values::organization_name)?;
     let (admin_key, admin_key_source) = match layers.optional("openai.admin-key-file", key_in_file)? {
         Some((key, path)) => (key, KeySource::File(path)),
@@ -141,7 +138,7 @@ fn single(layers: &Layers<'_>, defaults: Defaults) -> Result<Organization, Confi
 }
 
 /// An entry of the file.
-fn from_file(node: &Node, defaults: &Defaults, layers: &Layers<'_>) -> Result<Organization, ConfigError> {
+fn from_file(node: &Node, defaults: &Defaults, layers: &Layers) -> Result<Organization, ConfigError> {
     check_map(node, "organizations", &KEYS)?;
     if !matches!(node.value, Value::Map(_)) {
         return Err(ConfigError::new(

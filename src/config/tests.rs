@@ -24,7 +24,7 @@ fn read(flags: &[&str], variables: &[(&str, &str)], file: Option<&str>) -> Resul
         given.insert("config.file".into(), vec![path.to_string_lossy().into_owned()]);
     }
     let environment = environment(variables);
-    Layers::read(User::Serve, given, &environment)
+    Layers::read(User::Serve, given, environment)
         .and_then(|layers| Config::from_layers(&layers))
         .map_err(|error| error.to_string().replace(&path.to_string_lossy().into_owned(), "config.yaml"))
 }
@@ -509,7 +509,7 @@ fn settings_of_other_commands_are_not_looked_at() {
         ("OPENAI_ORG_EXPORTER_OPENAI_BASE_URL", "https://api.openai.com/v1"),
         ("OPENAI_ORG_EXPORTER_CONFIG_FILE", "/nowhere"),
     ]);
-    let layers = Layers::read(User::Demo, BTreeMap::new(), &environment).unwrap();
+    let layers = Layers::read(User::Demo, BTreeMap::new(), environment).unwrap();
     let config = Config::from_layers(&layers.simulated("http://127.0.0.1:1/v1".to_owned())).unwrap();
     let organization = &config.organizations[0];
     assert_eq!(organization.base_url.to_string(), "http://127.0.0.1:1/v1");
