@@ -6,10 +6,11 @@ mod plausibility;
 mod report;
 mod schedule;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +26,9 @@ pub use schedule::Schedule;
 /// The time after which a walk that is not believed is made again.
 const CONFIRM_AFTER: Duration = Duration::from_secs(60);
 
-/// The poller of one organization. It makes one walk after the other, so there are never two at a time.
+/// How and when one organization is walked.
 #[derive(Debug)]
-pub struct Poller<P> {
+pub struct Plan<P> {
     /// Where pages come from.
     pub pages: Arc<P>,
     /// How to walk.
@@ -36,6 +37,14 @@ pub struct Poller<P> {
     pub schedule: Schedule,
     /// The part of the users that may leave from one walk to the next; 0 and 1 allow all.
     pub max_drop: f64,
+}
+
+/// The poller of one organization. It makes one walk after the other, so there are never two at a time.
+#[derive(Debug)]
+pub struct Poller<P> {
+    /// The plan, which may be replaced: a walk under way is finished as it was begun, the wait for the next one is
+    /// reckoned anew.
+    pub plan: watch::Receiver<Plan<P>>,
     /// Where results go.
     pub organization: Arc<Organization>,
     /// Who is told of each publication.
@@ -44,6 +53,17 @@ pub struct Poller<P> {
     pub clock: Clock,
     /// Where walks are counted.
     pub telemetry: OrganizationTelemetry,
+}
+
+/// A walk that was not cancelled, as far as the schedule cares.
+#[derive(Debug, Clone, Copy)]
+struct Finished {
+    start: Instant,
+    end: Instant,
+    ending: Ending,
+    first: bool,
+    /// Drawn once for each wait, so that a new plan alone does not move the next walk.
+    chance: f64,
 }
 
 /// How a walk ended, as far as the schedule cares.
@@ -58,25 +78,54 @@ enum Ending {
     Cancelled,
 }
 
+impl<P> Clone for Plan<P> {
+    fn clone(&self) -> Self {
+        let (walk, schedule) = (self.walk.clone(), self.schedule);
+        Self { pages: self.pages.clone(), walk, schedule, max_drop: self.max_drop }
+    }
+}
+
+impl<P> Clone for Poller<P> {
+    fn clone(&self) -> Self {
+        Self {
+            plan: self.plan.clone(),
+            organization: self.organization.clone(),
+            published: self.published.clone(),
+            clock: self.clock,
+            telemetry: self.telemetry.clone(),
+        }
+    }
+}
+
 impl<P: Pages + Send + 'static> Poller<P> {
-    /// Walks at once and then on schedule, until `shutdown`. A walk in progress is given up then.
-    pub async fn run(self, shutdown: CancellationToken) {
+    /// Walks at once and then on schedule, until `shutdown`. A walk in progress is given up then, and nothing of it
+    /// runs any more when this returns.
+    pub async fn run(mut self, shutdown: CancellationToken) {
         let mut first = true;
         let mut plausibility = Plausibility::default();
         loop {
             let start = Instant::now();
-            let chance = fastrand::f64();
-            let next = match self.walk_once(&mut plausibility, &shutdown).await {
-                Ending::Cancelled => return,
-                Ending::Published => self.schedule.after_success(start, first, chance),
-                Ending::Refused => self.schedule.after_refusal(start, chance),
-                Ending::HeldBack => Instant::now() + CONFIRM_AFTER,
-                Ending::Failed => self.schedule.after_failure(Instant::now(), chance),
-            };
+            let ending = self.walk_once(&mut plausibility, &shutdown).await;
+            if ending == Ending::Cancelled {
+                return;
+            }
+            let finished = Finished { start, end: Instant::now(), ending, first, chance: fastrand::f64() };
             first = false;
+            if !self.wait(finished, &shutdown).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the next walk is due by the plan that is in force then; false at the shutdown.
+    async fn wait(&mut self, finished: Finished, shutdown: &CancellationToken) -> bool {
+        loop {
+            let next = finished.next_start(&self.plan.borrow_and_update().schedule);
             tokio::select! {
-                () = sleep_until(next) => {}
-                () = shutdown.cancelled() => return,
+                biased;
+                () = shutdown.cancelled() => return false,
+                () = changed(&mut self.plan) => {}
+                () = sleep_until(next) => return true,
             }
         }
     }
@@ -85,19 +134,21 @@ impl<P: Pages + Send + 'static> Poller<P> {
     async fn walk_once(&self, plausibility: &mut Plausibility, shutdown: &CancellationToken) -> Ending {
         let start = self.clock.now();
         let before = self.organization.state().roster.clone();
-        let (pages, options) = (self.pages.clone(), self.walk.clone());
+        let Plan { pages, walk: options, max_drop, .. } = self.plan.borrow().clone();
         let (clock, telemetry) = (self.clock, self.telemetry.clone());
         let mut task = tokio::spawn(async move { walk(&*pages, &options, before, clock, &telemetry).await });
         let outcome = tokio::select! {
             outcome = &mut task => outcome,
             () = shutdown.cancelled() => {
                 task.abort();
+                // Its last step must not count anything for an organization that is gone by then.
+                let _ = task.await;
                 self.telemetry.walk("cancelled");
                 return Ending::Cancelled;
             }
         };
         match outcome {
-            Ok(Ok(walk)) => self.judge(walk, plausibility),
+            Ok(Ok(walk)) => self.judge(walk, plausibility, max_drop),
             Ok(Err(failed)) => self.note_failure(&failed),
             Err(panic) => {
                 tracing::error!(organization = self.organization.name, error = %panic, "walk broke off by a fault of the exporter");
@@ -108,13 +159,13 @@ impl<P: Pages + Send + 'static> Poller<P> {
     }
 
     /// Publishes a completed walk, if it is believed.
-    fn judge(&self, mut walk: CompletedWalk, plausibility: &mut Plausibility) -> Ending {
+    fn judge(&self, mut walk: CompletedWalk, plausibility: &mut Plausibility, max_drop: f64) -> Ending {
         let numbers = Numbers {
             before: self.organization.state().roster.as_ref().map_or(0, |roster| roster.len() as u64),
             now: walk.roster.len() as u64,
             shared: walk.changes.as_ref().map_or(0, Changes::shared),
         };
-        match plausibility.judge(numbers, self.max_drop) {
+        match plausibility.judge(numbers, max_drop) {
             Verdict::Publish => {}
             Verdict::NewBaseline => walk.changes = None,
             Verdict::HoldBack(doubt) => return self.hold_back(&walk, numbers, doubt),
@@ -148,6 +199,26 @@ impl<P: Pages + Send + 'static> Poller<P> {
         self.organization.note_failure(failed);
         self.telemetry.walk(failed.error.result());
         if failed.error.is_refusal() { Ending::Refused } else { Ending::Failed }
+    }
+}
+
+impl Finished {
+    fn next_start(&self, schedule: &Schedule) -> Instant {
+        match self.ending {
+            Ending::Refused => schedule.after_refusal(self.start, self.chance),
+            Ending::Failed => schedule.after_failure(self.end, self.chance),
+            Ending::HeldBack => self.end + CONFIRM_AFTER,
+            Ending::Published | Ending::Cancelled => {
+                schedule.after_success(self.start, self.first, self.chance)
+            }
+        }
+    }
+}
+
+/// Comes back when there is a new plan; never where nobody is left to make one.
+async fn changed<P>(plan: &mut watch::Receiver<Plan<P>>) {
+    if plan.changed().await.is_err() {
+        pending::<()>().await;
     }
 }
 

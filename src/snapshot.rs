@@ -57,23 +57,28 @@ pub struct LastWalk {
     pub failure: Option<&'static str>,
 }
 
-/// One organization: its name, its schedule and the state that scrapes read.
+/// One organization: its name, its timing and the state that scrapes read.
 #[derive(Debug)]
 pub struct Organization {
     /// The value of the label `organization`.
     pub name: String,
+    timing: ArcSwap<Timing>,
+    state: ArcSwap<OrganizationState>,
+}
+
+/// What is said about the age of figures. A reload may replace it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
     /// From the start of one walk to the start of the next.
     pub interval: Duration,
     /// The age above which a snapshot is withdrawn.
     pub max_age: Duration,
-    state: ArcSwap<OrganizationState>,
 }
 
-/// All organizations, in the order of the configuration.
+/// All organizations. A reload may replace them.
 #[derive(Debug, Default)]
 pub struct Board {
-    /// The organizations.
-    pub organizations: Vec<Arc<Organization>>,
+    organizations: ArcSwap<Vec<Arc<Organization>>>,
 }
 
 impl OrganizationState {
@@ -96,7 +101,18 @@ impl Organization {
         max_age: Duration,
         state: OrganizationState,
     ) -> Self {
-        Self { name: name.into(), interval, max_age, state: ArcSwap::from_pointee(state) }
+        let timing = ArcSwap::from_pointee(Timing { interval, max_age });
+        Self { name: name.into(), timing, state: ArcSwap::from_pointee(state) }
+    }
+
+    /// The timing in force. Whoever needs both values reads them at once.
+    pub fn timing(&self) -> Timing {
+        **self.timing.load()
+    }
+
+    /// Has `timing` hold from now on, for figures published already too.
+    pub fn set_timing(&self, timing: Timing) {
+        self.timing.store(Arc::new(timing));
     }
 
     /// What is known now.
@@ -163,11 +179,27 @@ impl LastWalk {
 }
 
 impl Board {
-    /// How many organizations have no snapshot younger than their maximum age.
-    pub fn without_fresh_snapshot(&self, now: &Moment) -> usize {
-        let is_fresh = |organization: &&Arc<Organization>| {
-            organization.state().fresh_snapshot(now, organization.max_age).is_some()
+    /// A board of `organizations`.
+    pub fn new(organizations: Vec<Arc<Organization>>) -> Self {
+        Self { organizations: ArcSwap::from_pointee(organizations) }
+    }
+
+    /// The organizations watched now.
+    pub fn organizations(&self) -> Arc<Vec<Arc<Organization>>> {
+        self.organizations.load_full()
+    }
+
+    /// Has `organizations` be the ones watched from now on.
+    pub fn replace(&self, organizations: Vec<Arc<Organization>>) {
+        self.organizations.store(Arc::new(organizations));
+    }
+
+    /// How many organizations have no snapshot younger than their maximum age, and how many there are.
+    pub fn without_fresh_snapshot(&self, now: &Moment) -> (usize, usize) {
+        let organizations = self.organizations();
+        let is_stale = |organization: &&Arc<Organization>| {
+            organization.state().fresh_snapshot(now, organization.timing().max_age).is_none()
         };
-        self.organizations.len() - self.organizations.iter().filter(is_fresh).count()
+        (organizations.iter().filter(is_stale).count(), organizations.len())
     }
 }

@@ -28,8 +28,7 @@ async fn run(options: Options) -> Running {
     let listener = ListenAddress::parse("127.0.0.1:0").unwrap().bind().await.unwrap();
     let address = listener.local_addr().unwrap();
     let hour = Duration::from_secs(3600);
-    let board =
-        Arc::new(Board { organizations: vec![Arc::new(Organization::new("<acme>", hour, hour * 2))] });
+    let board = Arc::new(Board::new(vec![Arc::new(Organization::new("<acme>", hour, hour * 2))]));
     let (registry, clock) = (Registry::new(), Clock::system());
     let telemetry = Telemetry::new(&registry);
     let collector = OrganizationCollector::new(board.clone(), clock, exposition::Options { changes: true });

@@ -29,11 +29,11 @@ pub struct Once {
 /// If a client cannot be made, or the exposition cannot be written.
 pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
     let mut walks = JoinSet::new();
-    let mut board = Board::default();
+    let mut organizations = Vec::new();
     for configured in &config.organizations {
         let organization =
             Arc::new(Organization::new(&configured.name, configured.interval, configured.max_age));
-        board.organizations.push(organization.clone());
+        organizations.push(organization.clone());
         let telemetry = OrganizationTelemetry::detached(&configured.name);
         let client = client(config, configured, telemetry.clone())?;
         let options = walk_options(config, configured);
@@ -48,9 +48,10 @@ pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
         });
     }
     walks.join_all().await;
-    let complete = board.without_fresh_snapshot(&clock.now()) == 0;
+    let board = Board::new(organizations);
+    let (incomplete, _) = board.without_fresh_snapshot(&clock.now());
     let registry = Registry::new();
     let options = exposition::Options { changes: false };
     registry.register(Box::new(OrganizationCollector::new(Arc::new(board), clock, options)))?;
-    Ok(Once { exposition: exposition::render(&registry)?, complete })
+    Ok(Once { exposition: exposition::render(&registry)?, complete: incomplete == 0 })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +18,7 @@ use crate::admin_api::Client;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exposition::{self, OrganizationCollector};
-use crate::poll::{Poller, Schedule};
+use crate::poll::{Plan, Poller, Schedule};
 use crate::snapshot::{Board, Organization};
 use crate::state::Keeper;
 use crate::telemetry::Telemetry;
@@ -61,7 +61,7 @@ impl Server {
 
         let mut memory = Memory::open(config.state_file.as_deref(), &clock.now())?;
         let published = Arc::new(Notify::new());
-        let mut board = Board::default();
+        let mut organizations = Vec::new();
         let mut pollers = Vec::new();
         for configured in &config.organizations {
             let organization = Arc::new(Organization::with_state(
@@ -70,24 +70,22 @@ impl Server {
                 configured.max_age,
                 memory.recall(&configured.name, &composition_options(config, configured)),
             ));
-            board.organizations.push(organization.clone());
+            organizations.push(organization.clone());
             let schedule = match config.organizations.len() {
                 1 => Schedule::every(configured.interval),
                 _ => Schedule::every(configured.interval).spread_by(&configured.name),
             };
             let telemetry = telemetry.organization(&configured.name);
-            pollers.push(Poller {
+            let plan = Plan {
                 pages: Arc::new(client(config, configured, telemetry.clone())?),
                 walk: walk_options(config, configured),
                 schedule,
                 max_drop: config.max_drop,
-                organization,
-                published: published.clone(),
-                clock,
-                telemetry,
-            });
+            };
+            let (plan, published) = (watch::channel(plan).1, published.clone());
+            pollers.push(Poller { plan, organization, published, clock, telemetry });
         }
-        let board = Arc::new(board);
+        let board = Arc::new(Board::new(organizations));
         let options = exposition::Options { changes: true };
         registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options)))?;
         let keeper =

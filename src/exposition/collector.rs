@@ -10,7 +10,7 @@ use crate::catalog::{self, Family, Kind, Part};
 use crate::clock::Clock;
 use crate::composition::{Figures, Row};
 use crate::roster::{Change, Grant, Totals};
-use crate::snapshot::{Board, Organization, OrganizationState, Snapshot};
+use crate::snapshot::{Board, OrganizationState, Snapshot, Timing};
 
 /// What is shown besides composition and freshness.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +57,10 @@ impl Collector for OrganizationCollector {
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let now = self.clock.now();
         let mut samples = Samples { families: families().map(|family| (family, Vec::new())).collect() };
-        for organization in &self.board.organizations {
-            let state = organization.state();
-            let snapshot = state.fresh_snapshot(&now, organization.max_age);
-            freshness(&mut samples, organization, &state, snapshot.is_some());
+        for organization in self.board.organizations().iter() {
+            let (state, timing) = (organization.state(), organization.timing());
+            let snapshot = state.fresh_snapshot(&now, timing.max_age);
+            freshness(&mut samples, &organization.name, timing, &state, snapshot.is_some());
             if self.options.changes {
                 changes(&mut samples, &organization.name, &state.changes);
             }
@@ -77,12 +77,11 @@ fn families() -> impl Iterator<Item = &'static Family> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "pages and durations stay far below 2^53")]
-fn freshness(samples: &mut Samples, organization: &Organization, state: &OrganizationState, available: bool) {
-    let name = organization.name.as_str();
+fn freshness(samples: &mut Samples, name: &str, timing: Timing, state: &OrganizationState, available: bool) {
     let mut gauge = |family: &'static Family, value: f64| samples.push(family, &[name], value);
     gauge(&catalog::SNAPSHOT_AVAILABLE, f64::from(u8::from(available)));
-    gauge(&catalog::POLL_INTERVAL, organization.interval.as_secs_f64());
-    gauge(&catalog::SNAPSHOT_MAX_AGE, organization.max_age.as_secs_f64());
+    gauge(&catalog::POLL_INTERVAL, timing.interval.as_secs_f64());
+    gauge(&catalog::SNAPSHOT_MAX_AGE, timing.max_age.as_secs_f64());
     if let Some(end) = &state.last_success {
         gauge(&catalog::LAST_SUCCESS, seconds(end.unix_milliseconds()));
     }

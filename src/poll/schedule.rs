@@ -23,6 +23,12 @@ impl Schedule {
         Self { interval, first: 1.0 }
     }
 
+    /// The same with another interval.
+    #[must_use]
+    pub fn with_interval(self, interval: Duration) -> Self {
+        Self { interval, ..self }
+    }
+
     /// The same for one organization among many: all walk at once when the exporter starts, so the second walk comes
     /// after half an interval to a whole one, by a hash of `name`, and from then on they are spread.
     #[must_use]

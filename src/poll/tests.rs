@@ -7,6 +7,8 @@ use super::*;
 use crate::admin_api::{Body, Detail, Error};
 use crate::roster::Change;
 
+mod plans;
+
 /// Answers each request by a script, the last entry for ever.
 struct Script {
     answers: Vec<Answer>,
@@ -54,12 +56,8 @@ fn page(from: u32, to: u32) -> Body {
     Body::new(page.into_bytes(), Box::default())
 }
 
-/// Polls with an interval of 100 s for as long as `duration`, and tells when requests began, in whole seconds.
-async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec<u64>) {
-    let script = Arc::new(Script { answers: answers.to_vec(), asked_at: Mutex::default() });
-    let interval = Duration::from_secs(100);
-    let organization = Arc::new(Organization::new("acme", interval, interval * 3));
-    let poller = Poller {
+fn plan(script: &Arc<Script>, interval: Duration) -> Plan<Script> {
+    Plan {
         pages: script.clone(),
         walk: walk::Options {
             timeout: Duration::from_secs(3600),
@@ -68,6 +66,16 @@ async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec
         },
         schedule: Schedule::every(interval),
         max_drop: 0.5,
+    }
+}
+
+/// Polls with an interval of 100 s for as long as `duration`, and tells when requests began, in whole seconds.
+async fn poll(answers: &[Answer], duration: Duration) -> (Arc<Organization>, Vec<u64>) {
+    let script = Arc::new(Script { answers: answers.to_vec(), asked_at: Mutex::default() });
+    let interval = Duration::from_secs(100);
+    let organization = Arc::new(Organization::new("acme", interval, interval * 3));
+    let poller = Poller {
+        plan: watch::channel(plan(&script, interval)).1,
         organization: organization.clone(),
         published: Arc::default(),
         clock: Clock::starting_at(1_800_000_000),

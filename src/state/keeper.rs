@@ -68,7 +68,7 @@ impl Keeper {
     async fn write(&mut self) {
         let kept: Vec<Kept> = self
             .board
-            .organizations
+            .organizations()
             .iter()
             .map(|organization| Kept { name: organization.name.clone(), state: organization.state() })
             .collect();

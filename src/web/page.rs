@@ -29,7 +29,7 @@ fn page(board: &Board, telemetry_path: &str, now: &Moment) -> Markup {
                 }
                 h2 { "Organizations" }
                 ul {
-                    @for organization in &board.organizations {
+                    @for organization in board.organizations().iter() {
                         li { b { (organization.name) } ": " (state(organization, now)) }
                     }
                 }
@@ -40,9 +40,9 @@ fn page(board: &Board, telemetry_path: &str, now: &Moment) -> Markup {
 
 /// The state of an organization in one line.
 fn state(organization: &Organization, now: &Moment) -> String {
-    let state = organization.state();
+    let (state, timing) = (organization.state(), organization.timing());
     let figures = match &state.snapshot {
-        Some(snapshot) if state.fresh_snapshot(now, organization.max_age).is_some() => {
+        Some(snapshot) if state.fresh_snapshot(now, timing.max_age).is_some() => {
             format!("{} users {} ago", snapshot.users, age(now.since(&snapshot.summary.start).as_secs()))
         }
         Some(snapshot) => format!(
@@ -61,7 +61,7 @@ fn state(organization: &Organization, now: &Moment) -> String {
             walk.duration.as_secs_f64()
         ),
     };
-    format!("{figures}; {walk}; every {}", age(organization.interval.as_secs()))
+    format!("{figures}; {walk}; every {}", age(timing.interval.as_secs()))
 }
 
 /// A time in its two largest units.

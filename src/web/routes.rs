@@ -105,15 +105,11 @@ impl Site {
     }
 
     fn fresh(&self) -> Response<Full<Bytes>> {
-        let stale = self.board.without_fresh_snapshot(&self.clock.now());
-        match stale {
-            0 => text(StatusCode::OK, "Fresh.\n"),
-            _ => text(
+        match self.board.without_fresh_snapshot(&self.clock.now()) {
+            (0, _) => text(StatusCode::OK, "Fresh.\n"),
+            (stale, all) => text(
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!(
-                    "{stale} of {} organizations have no fresh snapshot.\n",
-                    self.board.organizations.len()
-                ),
+                format!("{stale} of {all} organizations have no fresh snapshot.\n"),
             ),
         }
     }

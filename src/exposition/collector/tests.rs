@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Moment;
 use crate::composition::Label;
 use crate::exposition::render;
-use crate::snapshot::LastWalk;
+use crate::snapshot::{LastWalk, Organization};
 
 /// A board of one organization, five seconds after a walk of two.
 fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {
@@ -39,9 +39,7 @@ fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {
             }
         }
     };
-    Arc::new(Board {
-        organizations: vec![Arc::new(Organization::with_state("acme", interval, max_age, state))],
-    })
+    Arc::new(Board::new(vec![Arc::new(Organization::with_state("acme", interval, max_age, state))]))
 }
 
 /// Composition and freshness.
@@ -159,7 +157,7 @@ async fn composition_is_withdrawn_when_its_walk_began_longer_ago_than_the_maximu
         at_the_limit.contains("openai_org_users{")
             && at_the_limit.contains("_available{organization=\"acme\"} 1")
     );
-    assert_eq!(board.without_fresh_snapshot(&clock.now()), 0);
+    assert_eq!(board.without_fresh_snapshot(&clock.now()), (0, 1));
 
     advance(Duration::from_millis(1)).await;
     let names: BTreeSet<String> = samples(&exposition(board.clone(), clock))
@@ -171,7 +169,28 @@ async fn composition_is_withdrawn_when_its_walk_began_longer_ago_than_the_maximu
         .map(|family| family.name.to_owned())
         .collect();
     assert_eq!(names, expected, "freshness stays, all of it, and nothing else");
-    assert_eq!(board.without_fresh_snapshot(&clock.now()), 1);
+    assert_eq!(board.without_fresh_snapshot(&clock.now()), (1, 1));
+
+    // A reload may grant more time, and then what was withdrawn is there again.
+    let (interval, max_age) = (Duration::from_secs(60), Duration::from_secs(7200));
+    board.organizations()[0].set_timing(Timing { interval, max_age });
+    let page = exposition(board.clone(), clock);
+    assert!(page.contains("openai_org_users{"));
+    assert!(page.contains("_poll_interval_seconds{organization=\"acme\"} 60"));
+    assert!(page.contains("_snapshot_max_age_seconds{organization=\"acme\"} 7200"));
+    assert_eq!(board.without_fresh_snapshot(&clock.now()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_is_replaced_holds_from_the_next_scrape_on() {
+    let clock = Clock::starting_at(1_800_000_000);
+    let (first, second) = (board(Some(small()), &clock), board(None, &clock));
+    let page = || exposition(first.clone(), clock);
+    assert!(page().contains("openai_org_users{"));
+    first.replace(second.organizations().to_vec());
+    assert!(!page().contains("openai_org_users{") && page().contains("_available{organization=\"acme\"} 0"));
+    first.replace(Vec::new());
+    assert!(page().is_empty(), "{}", page());
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +225,7 @@ async fn changes_are_there_at_0_from_the_start() {
 async fn changes_outlive_the_composition_and_the_fingerprint_does_not() {
     let clock = Clock::starting_at(1_800_000_000);
     let board = board(Some(small()), &clock);
-    let state = OrganizationState::clone(&board.organizations[0].state());
+    let state = OrganizationState::clone(&board.organizations()[0].state());
     let mut changes = Totals { since: Some(1_799_999_000_500), ..Totals::default() };
     changes.changes[Change::RoleChanged as usize] = 2;
     changes.last_changes[Change::RoleChanged as usize] = Some(1_799_999_900_250);
@@ -214,8 +233,7 @@ async fn changes_outlive_the_composition_and_the_fingerprint_does_not() {
     changes.last_owner_grant = Some(1_799_999_800_000);
     let state = OrganizationState { changes, ..state };
     let day = Duration::from_secs(86_400);
-    let board =
-        Arc::new(Board { organizations: vec![Arc::new(Organization::with_state("acme", day, day, state))] });
+    let board = Arc::new(Board::new(vec![Arc::new(Organization::with_state("acme", day, day, state))]));
     let changes = |page: &str| -> Vec<String> {
         let shown = |line: &&str| line.contains("chang") && !line.ends_with(" 0") || line.contains("grant");
         samples(page).into_iter().filter(shown).map(str::to_owned).collect()
