@@ -7,6 +7,7 @@ mod memory;
 mod once;
 mod server;
 mod signals;
+mod supervisor;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::walk;
 pub use logging::init as init_logging;
 pub use once::{Once, once};
 pub use server::Server;
-pub use signals::shutdown_on_signals;
+pub use signals::{Hangups, shutdown_on_signals};
 
 /// About how many series `organization` has: two roles, two roles in each project, and no field lost.
 pub fn estimated_series(config: &Config, organization: &Organization) -> usize {

@@ -62,7 +62,7 @@ fn run(invocation: Invocation, environment: Environment) -> Result<u8, Failure> 
         Command::Takes(user) => {
             let layers = layers(user)?;
             match user {
-                User::Serve => serve::run(&layers),
+                User::Serve => serve::run(layers),
                 User::Demo => demo::run(layers),
                 User::Once => once::run(&layers),
                 User::CheckConfig => check_config::run(&layers),

@@ -2,11 +2,13 @@
 //!
 //! It must not know what the rooms above do; they tell it what happened.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use prometheus::{
     Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::Collector,
+    core::{Collector, MetricVec, MetricVecBuilder},
+    proto,
 };
 
 use crate::catalog::{self, Family, Kind};
@@ -97,7 +99,23 @@ impl Telemetry {
         }
         self.api_request_duration.with_label_values(&[organization]);
         self.api_response_bytes.with_label_values(&[organization]);
+        self.handle(organization)
+    }
+
+    /// The handle of `organization`, which has no series before it counts.
+    pub fn handle(&self, organization: &str) -> OrganizationTelemetry {
         OrganizationTelemetry { organization: organization.to_owned(), all: self.clone() }
+    }
+
+    /// Takes away all series of `organizations`. Nobody may count for them any more, or they come back.
+    pub fn remove_organizations(&self, organizations: &BTreeSet<&str>) {
+        remove(&self.walks, organizations);
+        remove(&self.api_requests, organizations);
+        remove(&self.api_request_duration, organizations);
+        remove(&self.api_retries, organizations);
+        remove(&self.api_response_bytes, organizations);
+        remove(&self.api_rate_limit_remaining, organizations);
+        remove(&self.walk_anomalies, organizations);
     }
 
     /// A request to `handler` was answered with `code` after `duration`.
@@ -116,6 +134,11 @@ impl Telemetry {
     pub fn config_loaded(&self, unix_seconds: f64) {
         self.config_reload_successful.set(1);
         self.config_reload_success_timestamp.set(unix_seconds);
+    }
+
+    /// The configuration was to be loaded, and the one before stays in force.
+    pub fn config_refused(&self) {
+        self.config_reload_successful.set(0);
     }
 }
 
@@ -181,7 +204,87 @@ fn histograms(family: &Family) -> HistogramVec {
     HistogramVec::new(opts, family.labels).expect("the catalog's names are valid")
 }
 
+/// Takes away the series of `organizations`, whatever their other labels are: a code is any that came.
+fn remove<B: MetricVecBuilder>(family: &MetricVec<B>, organizations: &BTreeSet<&str>)
+where
+    MetricVec<B>: Collector,
+{
+    for series in family.collect().iter().flat_map(proto::MetricFamily::get_metric) {
+        let labels: HashMap<&str, &str> =
+            series.get_label().iter().map(|label| (label.name(), label.value())).collect();
+        if labels.get("organization").is_some_and(|organization| organizations.contains(organization)) {
+            let _ = family.remove(&labels);
+        }
+    }
+}
+
 fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
     registry.register(Box::new(collector.clone())).expect("each family is registered once");
     collector
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of the families that have a series with `organization`.
+    fn families_of(organization: &str, registry: &Registry) -> BTreeSet<String> {
+        let is_its =
+            |label: &proto::LabelPair| label.name() == "organization" && label.value() == organization;
+        let gathered = registry.gather();
+        let with_it = gathered
+            .iter()
+            .filter(|family| family.get_metric().iter().any(|metric| metric.get_label().iter().any(is_its)));
+        with_it.map(|family| family.name().to_owned()).collect()
+    }
+
+    fn count_everything(telemetry: &OrganizationTelemetry) {
+        telemetry.walk("success");
+        telemetry.anomaly("duplicate");
+        telemetry.api_request(Some(418), Duration::from_secs(1));
+        telemetry.api_request(None, Duration::from_secs(1));
+        telemetry.api_retry("timeout");
+        telemetry.api_response_bytes(1);
+        telemetry.api_rate_limit_remaining(1.0);
+    }
+
+    #[test]
+    fn a_removed_organization_leaves_every_family_and_comes_back_at_zero() {
+        let registry = Registry::new();
+        let telemetry = Telemetry::new(&registry);
+        for name in ["acme", "acme2"] {
+            count_everything(&telemetry.organization(name));
+        }
+        let ours: BTreeSet<String> = catalog::all()
+            .filter(|family| {
+                family.part == catalog::Part::Exporter && family.labels.contains(&"organization")
+            })
+            .map(|family| family.name.to_owned())
+            .collect();
+        assert_eq!(families_of("acme", &registry), ours, "a family that this test does not fill");
+
+        telemetry.remove_organizations(&BTreeSet::from(["acme"]));
+        assert_eq!(families_of("acme", &registry), BTreeSet::new());
+        assert_eq!(families_of("acme2", &registry), ours);
+
+        telemetry.organization("acme");
+        assert_eq!(telemetry.walks.with_label_values(&["acme", "success"]).get(), 0);
+        assert_eq!(telemetry.walks.with_label_values(&["acme2", "success"]).get(), 1);
+    }
+
+    #[test]
+    fn a_handle_alone_shows_nothing() {
+        let registry = Registry::new();
+        let _handle = Telemetry::new(&registry).handle("acme");
+        assert_eq!(families_of("acme", &registry), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_refused_configuration_leaves_the_time_of_the_last_good_one() {
+        let telemetry = Telemetry::new(&Registry::new());
+        telemetry.config_loaded(1.5);
+        telemetry.config_refused();
+        assert_eq!(telemetry.config_reload_successful.get(), 0);
+        assert_eq!(telemetry.config_reload_success_timestamp.get(), 1.5);
+    }
 }

@@ -22,7 +22,7 @@ pub use pages::Pages;
 use pass::{Ended, Pass};
 
 /// How to walk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The time that a walk may take.
     pub timeout: Duration,

@@ -4,9 +4,11 @@
 
 mod listener;
 mod page;
+mod reload;
 mod routes;
 mod server;
 
 pub use listener::{ListenAddress, ListenAddressError};
+pub use reload::{ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;
 pub use server::{Options, serve};

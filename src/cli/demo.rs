@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::simulate::{number, rate};
 use super::{DONE, Failure, block_on, say, serve::announce};
-use crate::app::{Server, init_logging, shutdown_on_signals};
+use crate::app::{Hangups, Server, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, SIMULATED_KEY};
 use crate::simulator::{self, Simulator};
@@ -25,11 +25,15 @@ pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
         let simulator = Simulator::bind((Ipv4Addr::LOCALHOST, 0).into(), options)
             .await
             .context("cannot listen on loopback for the simulated organization")?;
-        let config = Config::from_layers(&layers.simulated(simulator.base_url()))?;
+        let layers = layers.simulated(simulator.base_url());
+        let config = Config::from_layers(&layers)?;
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
-        let server = Server::bind(&config, Clock::system(), shutdown.clone()).await?;
+        let hangups = Hangups::catch()?;
+        let read = move || Config::from_layers(&layers.reread()?);
+        let server = Server::bind(&config, Clock::system(), shutdown.clone(), read).await?;
         announce(&config, &server);
+        hangups.reload_by(server.reloads());
         say(&welcome(&config, &server))?;
         tokio::join!(simulator.run(shutdown), server.run());
         Ok(DONE)

@@ -3,18 +3,21 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{DONE, Failure, block_on};
-use crate::app::{Server, init_logging, shutdown_on_signals};
+use crate::app::{Hangups, Server, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers};
 
-pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
-    init_logging(config::log(layers)?);
-    let config = Config::from_layers(layers)?;
+pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
+    init_logging(config::log(&layers)?);
+    let config = Config::from_layers(&layers)?;
     block_on(true, async {
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
-        let server = Server::bind(&config, Clock::system(), shutdown).await?;
+        let hangups = Hangups::catch()?;
+        let read = move || Config::from_layers(&layers.reread()?);
+        let server = Server::bind(&config, Clock::system(), shutdown, read).await?;
         announce(&config, &server);
+        hangups.reload_by(server.reloads());
         server.run().await;
         Ok(DONE)
     })?
