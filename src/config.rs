@@ -40,6 +40,8 @@ pub struct Config {
     pub listen_addresses: Vec<ListenAddress>,
     /// The path of the exposition.
     pub telemetry_path: String,
+    /// Whether a request can ask for a reload.
+    pub enable_lifecycle: bool,
     /// Certificates that are trusted besides the system's: path and PEM text.
     pub ca_file: Option<(String, Vec<u8>)>,
     /// The proxy for https.
@@ -126,6 +128,7 @@ impl Config {
             file: layers.file_path().map(str::to_owned),
             listen_addresses: listen_addresses(layers)?,
             telemetry_path,
+            enable_lifecycle: layers.one("web.enable-lifecycle", values::boolean)?,
             ca_file,
             proxy,
             allow_http: layers.one("openai.allow-http", values::boolean)?,

@@ -10,7 +10,7 @@ use openai_org_exporter::clock::Clock;
 use openai_org_exporter::exposition::{self, OrganizationCollector};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::web::{ListenAddress, Options, Site, serve};
+use openai_org_exporter::web::{ListenAddress, Options, Reloads, Site, reloads, serve};
 use prometheus::Registry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -25,6 +25,10 @@ struct Running {
 }
 
 async fn run(options: Options) -> Running {
+    run_with(options, None).await
+}
+
+async fn run_with(options: Options, reload: Option<Reloads>) -> Running {
     let listener = ListenAddress::parse("127.0.0.1:0").unwrap().bind().await.unwrap();
     let address = listener.local_addr().unwrap();
     let hour = Duration::from_secs(3600);
@@ -40,6 +44,7 @@ async fn run(options: Options) -> Running {
         clock,
         telemetry,
         telemetry_path: "/metrics".into(),
+        reload,
         shutdown: shutdown.clone(),
     };
     let task = tokio::spawn(serve(vec![listener], Arc::new(site), options));
@@ -119,6 +124,67 @@ async fn other_methods_are_told_which_are_allowed() {
             "{head}"
         );
     }
+}
+
+#[tokio::test]
+async fn without_lifecycle_a_reload_is_refused_and_says_how_to_get_one() {
+    let server = run(Options::default()).await;
+    for method in ["POST", "PUT"] {
+        let (head, body) = ask(server.address, method, "/-/reload").await;
+        assert!(head.starts_with("http/1.1 403 forbidden\r\n"), "{head}");
+        assert_eq!(body, "Reloading over HTTP is off. Start with --web.enable-lifecycle, or send SIGHUP.\n");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_is_asked_for_by_post_or_put_alone() {
+    let (asking, mut requests) = reloads();
+    for reload in [None, Some(asking)] {
+        let server = run_with(Options::default(), reload).await;
+        for method in ["GET", "HEAD", "DELETE"] {
+            let (head, _) = ask(server.address, method, "/-/reload").await;
+            assert!(head.starts_with("http/1.1 405 method not allowed\r\n"), "{head}");
+            assert!(head.contains("allow: post, put"), "{head}");
+        }
+        assert!(requests.try_recv().is_err(), "nobody was asked");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_answers_with_what_came_of_it() {
+    let (asking, mut requests) = reloads();
+    let server = run_with(Options::default(), Some(asking)).await;
+    for (method, outcome, status) in [
+        ("POST", Ok("Reloaded: much."), "200 ok"),
+        ("PUT", Err("flag --x: it is wrong; mend it"), "500 internal server error"),
+    ] {
+        let address = server.address;
+        let asked = tokio::spawn(async move { ask(address, method, "/-/reload").await });
+        let request = requests.recv().await.unwrap();
+        // Meanwhile all else is answered.
+        assert!(ask(address, "GET", "/-/ready").await.0.starts_with("http/1.1 200"));
+        request.answer(outcome.map(str::to_owned).map_err(str::to_owned));
+        let (head, body) = asked.await.unwrap();
+        assert!(head.starts_with(&format!("http/1.1 {status}\r\n")), "{head}");
+        assert!(head.contains("content-type: text/plain; charset=utf-8\r\n"), "{head}");
+        assert_eq!(body, format!("{}\n", outcome.unwrap_or_else(|why| why)));
+    }
+    let (_, metrics) = ask(server.address, "GET", "/metrics").await;
+    assert!(metrics.contains(r#"openai_org_exporter_http_requests_total{code="500",handler="reload"} 1"#));
+}
+
+#[tokio::test]
+async fn a_reload_that_the_shutdown_overtakes_is_unavailable() {
+    let (asking, mut requests) = reloads();
+    let server = run_with(Options::default(), Some(asking)).await;
+    let address = server.address;
+    let asked = tokio::spawn(async move { ask(address, "POST", "/-/reload").await });
+    let request = requests.recv().await.unwrap();
+    server.shutdown.cancel();
+    drop((request, requests));
+    let (head, body) = asked.await.unwrap();
+    assert!(head.starts_with("http/1.1 503 service unavailable\r\n"), "{head}");
+    assert_eq!(body, "Shutting down.\n");
 }
 
 #[tokio::test]

@@ -91,7 +91,8 @@ impl Server {
             .map(|file| Keeper::new(file, board.clone(), published, clock, telemetry.clone()));
         let (reloads, requests) = web::reloads();
         let telemetry_path = config.telemetry_path.clone();
-        let site = Site { registry, board, clock, telemetry, telemetry_path, shutdown };
+        let reload = config.enable_lifecycle.then(|| reloads.clone());
+        let site = Site { registry, board, clock, telemetry, telemetry_path, reload, shutdown };
         Ok(Self { listeners, addresses, site, supervisor, first, memory, keeper, reloads, requests })
     }
 

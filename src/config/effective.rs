@@ -17,6 +17,7 @@ pub(super) fn yaml(config: &Config) -> String {
     line("web:".into());
     line(format!("  listen_address: [{}]", listen.join(", ")));
     line(format!("  telemetry_path: {}", quoted(&config.telemetry_path)));
+    line(format!("  enable_lifecycle: {}", config.enable_lifecycle));
     line("openai:".into());
     if let Some((path, _)) = &config.ca_file {
         line(format!("  ca_file: {}", quoted(path)));

@@ -108,6 +108,15 @@ const ALL: &[Setting] = &[
         WEB,
         "Path of the metrics",
     ),
+    setting(
+        "Web",
+        "web.enable-lifecycle",
+        "web.enable_lifecycle",
+        "BOOL",
+        "false",
+        WEB,
+        "Whether POST /-/reload reloads the configuration; SIGHUP always does",
+    ),
     per_organization(setting(
         "OpenAI",
         "openai.base-url",

@@ -41,6 +41,7 @@ fn with_a_key_alone_everything_has_its_default() {
         r#"web:
   listen_address: [":10195"]
   telemetry_path: "/metrics"
+  enable_lifecycle: false
 openai:
   allow_http: false
 poll:

@@ -11,6 +11,7 @@ use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 use super::page;
+use super::reload::Reloads;
 use crate::clock::Clock;
 use crate::exposition;
 use crate::snapshot::Board;
@@ -33,6 +34,8 @@ pub struct Site {
     pub telemetry: Telemetry,
     /// The path of the exposition.
     pub telemetry_path: String,
+    /// Where `/-/reload` asks for a reload; nothing where that is not enabled.
+    pub reload: Option<Reloads>,
     /// Cancelled when the process is about to end.
     pub shutdown: CancellationToken,
 }
@@ -45,22 +48,21 @@ enum Route {
     Healthy,
     Ready,
     Fresh,
+    Reload,
     Unknown,
 }
 
 impl Site {
     /// Answers a request, and counts it.
-    pub fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    pub async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let start = Instant::now();
         let route = self.route(request.uri().path());
         let mut response = match *request.method() {
             _ if route == Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
+            Method::POST | Method::PUT if route == Route::Reload => self.reload().await,
+            _ if route == Route::Reload => not_allowed("Use POST or PUT here.\n", "POST, PUT"),
             Method::GET | Method::HEAD => self.get(route),
-            _ => {
-                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or HEAD here.\n");
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-                response
-            }
+            _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),
         };
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         self.telemetry.http_request(route.name(), response.status().as_u16(), start.elapsed());
@@ -74,6 +76,7 @@ impl Site {
             "/-/healthy" => Route::Healthy,
             "/-/ready" => Route::Ready,
             "/-/fresh" => Route::Fresh,
+            "/-/reload" => Route::Reload,
             _ => Route::Unknown,
         }
     }
@@ -100,7 +103,25 @@ impl Site {
             }
             Route::Ready => text(StatusCode::OK, "Ready.\n"),
             Route::Fresh => self.fresh(),
-            Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
+            Route::Reload | Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
+        }
+    }
+
+    async fn reload(&self) -> Response<Full<Bytes>> {
+        let Some(reloads) = &self.reload else {
+            return text(
+                StatusCode::FORBIDDEN,
+                "Reloading over HTTP is off. Start with --web.enable-lifecycle, or send SIGHUP.\n",
+            );
+        };
+        let outcome = match self.shutdown.is_cancelled() {
+            true => None,
+            false => reloads.ask().await,
+        };
+        match outcome {
+            Some(Ok(done)) => text(StatusCode::OK, format!("{done}\n")),
+            Some(Err(why)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")),
+            None => text(StatusCode::SERVICE_UNAVAILABLE, "Shutting down.\n"),
         }
     }
 
@@ -123,9 +144,16 @@ impl Route {
             Route::Healthy => "healthy",
             Route::Ready => "ready",
             Route::Fresh => "fresh",
+            Route::Reload => "reload",
             Route::Unknown => "other",
         }
     }
+}
+
+fn not_allowed(body: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, body);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {

@@ -1,10 +1,11 @@
 //! Listeners and connections, with their limits.
 
 use std::convert::Infallible;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -84,7 +85,10 @@ async fn accept(
 /// Serves one connection until it ends, or until the shutdown and the end of the request under way.
 async fn connection(stream: TcpStream, site: Arc<Site>, header_timeout: Duration) {
     let shutdown: CancellationToken = site.shutdown.clone();
-    let service = service_fn(move |request| ready(Ok::<_, Infallible>(site.answer(&request))));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let site = site.clone();
+        async move { Ok::<_, Infallible>(site.answer(&request).await) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)

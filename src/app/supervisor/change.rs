@@ -65,6 +65,7 @@ pub(super) fn only_at_start(start: &Config, now: &Config) -> Vec<&'static str> {
     let settings = [
         ("web.listen-address", start.listen_addresses != now.listen_addresses),
         ("web.telemetry-path", start.telemetry_path != now.telemetry_path),
+        ("web.enable-lifecycle", start.enable_lifecycle != now.enable_lifecycle),
         ("state.file", start.state_file != now.state_file),
         ("log.level", start.log.level != now.log.level),
         ("log.format", start.log.format != now.log.format),

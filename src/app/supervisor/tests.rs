@@ -218,11 +218,18 @@ async fn what_is_wrong_changes_nothing_at_all() {
 async fn settings_that_need_a_restart_are_named_as_long_as_they_differ_from_the_start() {
     let old = config(&[("a", "ka")]);
     let world = World::start(&old).await;
-    let moved = Config { telemetry_path: "/other".into(), listen_addresses: Vec::new(), ..old.clone() };
+    let moved = Config {
+        telemetry_path: "/other".into(),
+        enable_lifecycle: true,
+        listen_addresses: Vec::new(),
+        ..old.clone()
+    };
     for _ in 0..2 {
         let said = world.reload(moved.clone()).await;
         assert!(
-            said.ends_with(" Only a restart puts in force: web.listen-address, web.telemetry-path."),
+            said.ends_with(
+                " Only a restart puts in force: web.listen-address, web.telemetry-path, web.enable-lifecycle."
+            ),
             "{said}"
         );
     }
