@@ -1,4 +1,4 @@
-//! Puts the rooms together: pollers by organization, server, signals, shutdown.
+//! Puts the rooms together: pollers by organization, server, reload, signals, shutdown.
 //!
 //! The only room that knows the configuration and everything it configures.
 

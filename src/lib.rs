@@ -25,7 +25,7 @@
 //! | `exposition` | the collector over the board, and the text format | `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, routes, limits, status page | `clock`, `exposition`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
-//! | `app` | puts the rooms together: pollers, server, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
+//! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
 //! | `simulator` | a synthetic organization over the Admin API's wire format, with faults | |
 

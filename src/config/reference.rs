@@ -56,6 +56,23 @@ organizations:
     poll: { interval: 15m }
 ```
 
+## Reload
+
+SIGHUP, and `POST /-/reload` with `--web.enable-lifecycle`, read the file and all key files anew; flags and environment
+stay as they were at the start. A configuration that is wrong anywhere changes nothing: the one before stays in force, and
+the log, the answer and `openai_org_exporter_config_last_reload_successful` say so. A good one is put in force as a whole:
+
+| what changed | what happens |
+|---|---|
+| an organization was added | it is walked at once |
+| an organization was removed | its walk is given up, and all its series go; should it come back, it starts at 0 |
+| its key or base URL | its walk is given up, and a new one starts at once; the figures stay until it has succeeded |
+| its interval | the wait for the next walk is reckoned anew, from the start of the last one |
+| its maximum age | holds from the next scrape on |
+| anything else about it, or about all | a walk under way is finished as it was begun; the next one goes by the new values |
+| nothing about it | nothing: figures, changes, counters and schedule go on |
+| `web.listen_address`, `web.telemetry_path`, `web.enable_lifecycle`, `state.file`, `log` | these need a restart; a warning names them |
+
 ## Proxy
 
 `HTTPS_PROXY` and `NO_PROXY` are honoured, in capitals or not. Plain http never goes through a proxy.

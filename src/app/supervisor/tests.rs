@@ -330,3 +330,30 @@ async fn a_task_that_panics_comes_back_after_a_while_until_it_ends_or_is_stopped
     until_it_ends(task(usize::MAX), note, &stop).await;
     assert_eq!(start.elapsed(), COME_BACK * 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_hangs_is_given_up_and_the_next_one_works() {
+    let config = config(&[("a", "ka")]);
+    let world = World::start(&config).await;
+    let next = world.next.clone();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    // What holds the configuration keeps the reading from it, on a thread of its own.
+    let (held, holds) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let _guard = next.lock().unwrap();
+        held.send(()).unwrap();
+        let _ = released.recv();
+    });
+    holds.recv().unwrap();
+    let reloads = world.reloads.clone();
+    let asked = tokio::spawn(async move { reloads.ask().await });
+    yield_now().await;
+    tokio::time::advance(READ_TIMEOUT).await;
+    let error = asked.await.unwrap().unwrap().unwrap_err();
+    assert!(error.contains("took longer than 30 s"), "{error}");
+    world.assert_shows("openai_org_exporter_config_last_reload_successful 0");
+    release.send(()).unwrap();
+    holder.join().unwrap();
+    assert!(world.reload(config).await.ends_with("kept 1."));
+    world.stop().await;
+}
