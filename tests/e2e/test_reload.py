@@ -233,6 +233,28 @@ class Reload(unittest.TestCase):
         self.assertIn("restarted 1", self.post().text)
         wait_until(lambda: self.walks("second", self.samples(), "success") == 2, 20, "a walk with the new key")
 
+    def test_a_removed_one_is_not_remembered_over_a_restart(self):
+        self.api("kept"), self.api("removed")
+        self.write("kept", "removed")
+        state = f"--state.file={self.folder / 'state'}"
+        self.serve(LIFECYCLE, state)
+        self.walked("kept", "removed")
+        self.write("kept")
+        self.assertEqual(self.post().status, 200)
+        self.child.signal(signal.SIGTERM)
+        self.assertEqual(self.child.wait(10), 0, self.child.output)
+
+        # Both are refused now, so that what is shown is what was remembered.
+        for api in self.apis.values():
+            api.key = "another"
+        self.write("kept", "removed")
+        self.serve(LIFECYCLE, state)
+        samples = self.samples()
+        available = [
+            value(samples, "openai_org_snapshot_available", organization=name) for name in ("kept", "removed")
+        ]
+        self.assertEqual(available, [1, 0])
+
     def entry(self, mount: Path, name: str, base_url: str) -> dict[str, str]:
         return {"name": name, "base_url": base_url, "admin_key_file": str(mount / "key")}
 
