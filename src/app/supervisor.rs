@@ -236,14 +236,7 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
 
     /// Reads the configuration and puts it in force, or leaves everything as it is and says why.
     async fn reload(&mut self) -> ReloadOutcome {
-        let prepared = match timeout(READ_TIMEOUT, self.read()).await {
-            Ok(prepared) => prepared,
-            Err(_) => Err(anyhow::anyhow!(
-                "configuration: reading it and its key files took longer than {} s; see whether their file systems answer",
-                READ_TIMEOUT.as_secs()
-            )),
-        };
-        match prepared {
+        match self.read().await {
             Ok(prepared) => {
                 let report = self.apply(prepared, |_, _| OrganizationState::default()).await;
                 self.tools.telemetry.config_loaded(self.tools.clock.now().unix_seconds());
@@ -258,12 +251,17 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
         }
     }
 
+    /// Reads the configuration and makes what it needs.
     async fn read(&self) -> anyhow::Result<Prepared<P>> {
         let read = self.tools.read.clone();
-        let config = spawn_blocking(move || read())
-            .await
-            .context("the configuration cannot be read, by a fault of the exporter")??;
-        self.prepare(config).await
+        let reading = timeout(READ_TIMEOUT, spawn_blocking(move || read())).await.map_err(|_| {
+            anyhow::anyhow!(
+                "configuration: reading it and its key files took longer than {} s; see whether their file systems \
+                 answer",
+                READ_TIMEOUT.as_secs()
+            )
+        })?;
+        self.prepare(reading.context("the configuration cannot be read, by a fault of the exporter")??).await
     }
 
     /// Logs what a reload did, and gives it in one line.
@@ -285,15 +283,15 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
 /// Runs a poller until `stop`. Should it break off itself, and not just a walk of it, that is a failed walk, and it
 /// comes back.
 async fn poll<P: Pages + Send + 'static>(poller: Poller<P>, stop: CancellationToken) {
-    let (organization, clock) = (poller.organization.clone(), poller.clock);
-    let mut start = clock.now();
+    let organization = poller.organization.clone();
     let broke_off = |fault: &JoinError| {
         tracing::error!(
             organization = organization.name,
             error = %fault,
             "poller broke off by a fault of the exporter"
         );
-        organization.note_panic(mem::replace(&mut start, clock.now()), clock.now());
+        let now = poller.clock.now();
+        organization.note_panic(now, now);
     };
     until_it_ends(|| poller.clone().run(stop.clone()), broke_off, &stop).await;
 }
