@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::roster::Changes;
 use crate::snapshot::Organization;
 use crate::telemetry::OrganizationTelemetry;
 use crate::walk::{self, CompletedWalk, FailedWalk, Pages, walk};
@@ -160,12 +159,9 @@ impl<P: Pages + Send + 'static> Poller<P> {
 
     /// Publishes a completed walk, if it is believed.
     fn judge(&self, mut walk: CompletedWalk, plausibility: &mut Plausibility, max_drop: f64) -> Ending {
-        let numbers = Numbers {
-            before: self.organization.state().roster.as_ref().map_or(0, |roster| roster.len() as u64),
-            now: walk.roster.len() as u64,
-            shared: walk.changes.as_ref().map_or(0, Changes::shared),
-        };
-        match plausibility.judge(numbers, max_drop) {
+        let state = self.organization.state();
+        let numbers = Numbers::of(state.roster.as_deref(), &walk.roster);
+        match plausibility.judge(numbers, &walk.roster, max_drop) {
             Verdict::Publish => {}
             Verdict::NewBaseline => walk.changes = None,
             Verdict::HoldBack(doubt) => return self.hold_back(&walk, numbers, doubt),

@@ -94,6 +94,19 @@ impl Roster {
         self.fingerprint
     }
 
+    /// How many are in `other` too. Rosters under different keys cannot be compared, and share nobody.
+    pub fn shared_with(&self, other: &Self) -> u64 {
+        if self.key != other.key {
+            return 0;
+        }
+        let mut theirs = other.entries.iter().map(|(hash, _)| hash).peekable();
+        let is_shared = |hash: u64| {
+            while theirs.next_if(|their| *their < hash).is_some() {}
+            theirs.peek() == Some(&hash)
+        };
+        self.entries.iter().map(|(hash, _)| hash).map(is_shared).filter(|shared| *shared).count() as u64
+    }
+
     /// Everybody: hash and attributes, hashes rising.
     pub fn entries(&self) -> impl Iterator<Item = (u64, Attributes)> {
         self.entries.iter().map(|(hash, bits)| (hash, Attributes::of_roster(bits)))
@@ -140,19 +153,17 @@ impl Roster {
         self.entries.get(hash).map(Attributes::of_roster)
     }
 
-    fn role_name(&self, attributes: Attributes) -> &str {
+    /// The role of somebody in this roster, `unknown` where the API does not say.
+    pub fn role(&self, attributes: Attributes) -> &str {
         self.roles.label(attributes.role())
     }
 
     /// What a user adds to the fingerprint. Its key is known to all, as exporters must agree.
     fn mark(&self, user: &User<'_>, attributes: Attributes) -> u64 {
         let mut hasher = SipHasher24::new();
-        for text in [
-            &*user.id,
-            self.role_name(attributes),
-            Status::of(user).label(),
-            attributes.scim_managed().label(),
-        ] {
+        for text in
+            [&*user.id, self.role(attributes), Status::of(user).label(), attributes.scim_managed().label()]
+        {
             hasher.write(text.as_bytes());
             // No UTF-8 text holds this byte, so texts cannot run into each other.
             hasher.write(&[0xff]);

@@ -147,7 +147,7 @@ impl Organization {
                 options: walk.composition.options().clone(),
                 summary,
             })),
-            roster: Some(Arc::new(walk.roster)),
+            roster: Some(walk.roster),
         }));
     }
 

@@ -38,7 +38,7 @@ pub struct CompletedWalk {
     /// What it counted.
     pub composition: Composition,
     /// Whom it met.
-    pub roster: Roster,
+    pub roster: Arc<Roster>,
     /// What changed since the roster that it was compared with, if there was one.
     pub changes: Option<Changes>,
     /// When, how far, and what was odd.
@@ -130,7 +130,7 @@ pub async fn walk<P: Pages>(
         match ended {
             Ok(Ended::AllPages) => {
                 let (roster, changes) = roster.finish();
-                return Ok(CompletedWalk { composition, roster, changes, summary });
+                return Ok(CompletedWalk { composition, roster: Arc::new(roster), changes, summary });
             }
             Ok(Ended::Lost) => may_start_over = false,
             Err(error) => return Err(Box::new(FailedWalk { error, summary })),

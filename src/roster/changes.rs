@@ -49,8 +49,6 @@ pub struct Changes {
     grants: [u64; Grant::ALL.len()],
     sightings: Vec<Sighting>,
     removals: Vec<Removal>,
-    /// Users of both rosters.
-    shared: u64,
 }
 
 /// One change of one user.
@@ -88,11 +86,6 @@ impl Changes {
         self.grants[grant as usize]
     }
 
-    /// Users who are in both rosters.
-    pub fn shared(&self) -> u64 {
-        self.shared
-    }
-
     /// The first sightings of each kind, removals aside, in the order in which users came.
     pub fn sightings(&self) -> &[Sighting] {
         &self.sightings
@@ -111,7 +104,7 @@ impl Changes {
         now: (&Roster, Attributes),
     ) {
         let (roster, attributes) = now;
-        let role = roster.role_name(attributes);
+        let role = roster.role(attributes);
         let known = attributes.role() != Names::UNKNOWN;
         let Some((roster_before, before)) = before else {
             self.count(Change::Added, id, None, role);
@@ -120,10 +113,9 @@ impl Changes {
             }
             return;
         };
-        self.shared += 1;
         // Numbers are the same in both rosters; what is unknown has the lowest.
         if known && before.role() != Names::UNKNOWN && before.role() != attributes.role() {
-            self.count(Change::RoleChanged, id, Some(roster_before.role_name(before)), role);
+            self.count(Change::RoleChanged, id, Some(roster_before.role(before)), role);
             self.grants[grant(role) as usize] += 1;
         }
         let scim = |attributes: Attributes| attributes.scim_managed().known();
@@ -143,7 +135,7 @@ impl Changes {
     /// Somebody who was in `before` is gone.
     pub(super) fn miss(&mut self, before: &Roster, attributes: Attributes) {
         self.users[Change::Removed as usize] += 1;
-        let (role, account_type) = (before.role_name(attributes), attributes.account_type());
+        let (role, account_type) = (before.role(attributes), attributes.account_type());
         let known = self
             .removals
             .iter_mut()

@@ -60,7 +60,7 @@ fn each_user_is_new_once() {
     assert!(!builder.meet(&with_role("a", "reader")));
     assert_eq!(builder.len(), 2);
     let (roster, _) = builder.finish();
-    let owners = roster.entries().filter(|(_, attributes)| roster.role_name(*attributes) == "owner").count();
+    let owners = roster.entries().filter(|(_, attributes)| roster.role(*attributes) == "owner").count();
     assert_eq!(owners, 2, "the first record counts");
 }
 
@@ -75,13 +75,23 @@ fn who_comes_is_granted_a_role_and_who_goes_is_a_number() {
     let (before, _) = roster(None, &before);
     let found = roster(Some(&before), &now).1.unwrap();
     assert_eq!(named(&found), BTreeMap::from([("added", 2), ("removed", 2), ("granted owner", 1)]));
-    assert_eq!(found.shared(), 1);
     let removal =
         Removal { role: "reader".into(), account_type: crate::composition::AccountType::Unknown, users: 2 };
     assert_eq!(found.removals(), [removal]);
     let seen: Vec<_> =
         found.sightings().iter().map(|seen| (&*seen.user_id, seen.from.as_deref(), &*seen.to)).collect();
     assert_eq!(seen, [("d", None, "owner"), ("e", None, "unknown")]);
+}
+
+#[test]
+fn users_of_two_rosters_are_found_by_id() {
+    let (before, _) =
+        roster(None, &[with_role("a", "owner"), with_role("b", "reader"), with_role("c", "reader")]);
+    let (now, _) =
+        roster(Some(&before), &[with_role("d", "owner"), with_role("b", "owner"), with_role("a", "owner")]);
+    assert_eq!((before.shared_with(&now), now.shared_with(&before), now.shared_with(&now)), (2, 2, 3));
+    let (stranger, _) = roster(None, &[with_role("a", "owner")]);
+    assert_eq!(stranger.shared_with(&now), 0, "hashes under another key");
 }
 
 #[test]
