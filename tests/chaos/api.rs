@@ -32,6 +32,8 @@ struct Temper {
     latency: u64,
     /// Faults in 256 requests.
     faults: u8,
+    /// Changes of the world before each answer, at most.
+    unrest: usize,
     /// Whether an unknown cursor is answered with nothing, and not with 404: for ever the same.
     answers_nothing: bool,
     lie: Option<Lie>,
@@ -56,6 +58,7 @@ impl ChaoticApi {
             page_size: 1,
             latency: 1,
             faults: 0,
+            unrest: 0,
             answers_nothing,
             lie: None,
             lied: false,
@@ -82,6 +85,7 @@ impl ChaoticApi {
         temper.page_size = temper.rng.usize(3..=100);
         temper.latency = temper.rng.u64(2..200);
         temper.faults = temper.rng.choice([0, 0, 8, 40]).unwrap();
+        temper.unrest = temper.rng.choice([0, 0, 1, 3]).unwrap();
         temper.first_cursor = None;
         temper.lie = match temper.rng.u8(0..20) {
             0 if !temper.lied && baseline >= SHORTEST_TO_LIE_ABOUT => {
@@ -153,16 +157,19 @@ impl Pages for ChaoticApi {
         if number == 1 {
             self.begin_walk();
         }
-        let (latency, fault, hangs) = {
+        let (latency, fault, hangs, changes) = {
             let mut temper = self.temper.lock().unwrap();
-            let most = temper.latency;
-            (temper.rng.u64(1..=most), temper.rng.u8(..) < temper.faults, temper.rng.u16(..) == 0)
+            let (latency, unrest) = (temper.latency, temper.unrest);
+            let fault = temper.rng.u8(..) < temper.faults;
+            let hangs = temper.rng.u16(..) < 64;
+            (temper.rng.u64(1..=latency), fault, hangs, temper.rng.usize(0..=unrest))
         };
         if hangs {
             sleep_until(deadline).await;
             return Err(Error::Timeout(Box::default()));
         }
         sleep(Duration::from_millis(latency)).await;
+        (0..changes).for_each(|_| self.world.lock().unwrap().change());
         if fault {
             return self.broken(after);
         }

@@ -98,7 +98,8 @@ impl World {
         !self.changes.iter().any(|change| *change > start && *change <= end)
     }
 
-    fn change(&mut self) {
+    /// Somebody comes, goes or changes, or the API sends other fields.
+    pub(crate) fn change(&mut self) {
         self.changes.push(Instant::now());
         match self.rng.u8(..) {
             0..70 => self.add(),
@@ -201,7 +202,7 @@ impl Record {
 /// Changes the world for ever: at times not at all, at times slowly, at times all the time.
 pub(crate) async fn live(world: Arc<Mutex<World>>, mut rng: Rng) {
     loop {
-        let (longest, pause) = rng.choice([(60, None), (60, Some(200..5_000)), (3, Some(2..60))]).unwrap();
+        let (longest, pause) = rng.choice([(90, None), (60, Some(500..9_000)), (3, Some(2..60))]).unwrap();
         let mood_ends = Instant::now() + Duration::from_secs(rng.u64(1..longest));
         while Instant::now() < mood_ends {
             match &pause {
