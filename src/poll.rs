@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -65,6 +65,14 @@ struct Finished {
     chance: f64,
 }
 
+/// What a poller remembers from walk to walk.
+#[derive(Debug, Default)]
+struct Memory {
+    plausibility: Plausibility,
+    /// Whether the latest walk was told to be slow.
+    told_slow: bool,
+}
+
 /// How a walk ended, as far as the schedule cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -97,14 +105,19 @@ impl<P> Clone for Poller<P> {
 }
 
 impl<P: Pages + Send + 'static> Poller<P> {
-    /// Walks at once and then on schedule, until `shutdown`. A walk in progress is given up then, and nothing of it
+    /// Walks soon and then on schedule, until `shutdown`. A walk in progress is given up then, and nothing of it
     /// runs any more when this returns.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut first = true;
-        let mut plausibility = Plausibility::default();
+        let mut memory = Memory::default();
+        let delay = self.plan.borrow().schedule.delay();
+        tokio::select! {
+            () = sleep(delay) => {}
+            () = shutdown.cancelled() => return,
+        }
         loop {
             let start = Instant::now();
-            let ending = self.walk_once(&mut plausibility, &shutdown).await;
+            let ending = self.walk_once(&mut memory, &shutdown).await;
             if ending == Ending::Cancelled {
                 return;
             }
@@ -130,7 +143,7 @@ impl<P: Pages + Send + 'static> Poller<P> {
     }
 
     /// One walk, in a task of its own so that a panic in it is only a failed walk.
-    async fn walk_once(&self, plausibility: &mut Plausibility, shutdown: &CancellationToken) -> Ending {
+    async fn walk_once(&self, memory: &mut Memory, shutdown: &CancellationToken) -> Ending {
         let start = self.clock.now();
         let before = self.organization.state().roster.clone();
         let Plan { pages, walk: options, max_drop, .. } = self.plan.borrow().clone();
@@ -147,7 +160,7 @@ impl<P: Pages + Send + 'static> Poller<P> {
             }
         };
         match outcome {
-            Ok(Ok(walk)) => self.judge(walk, plausibility, max_drop),
+            Ok(Ok(walk)) => self.judge(walk, memory, max_drop),
             Ok(Err(failed)) => self.note_failure(&failed),
             Err(panic) => {
                 tracing::error!(organization = self.organization.name, error = %panic, "walk broke off by a fault of the exporter");
@@ -158,15 +171,24 @@ impl<P: Pages + Send + 'static> Poller<P> {
     }
 
     /// Publishes a completed walk, if it is believed.
-    fn judge(&self, mut walk: CompletedWalk, plausibility: &mut Plausibility, max_drop: f64) -> Ending {
+    fn judge(&self, mut walk: CompletedWalk, memory: &mut Memory, max_drop: f64) -> Ending {
         let state = self.organization.state();
         let numbers = Numbers::of(state.roster.as_deref(), &walk.roster);
-        match plausibility.judge(numbers, &walk.roster, max_drop) {
+        match memory.plausibility.judge(numbers, &walk.roster, max_drop) {
             Verdict::Publish => {}
-            Verdict::NewBaseline => walk.changes = None,
+            Verdict::NewBaseline => {
+                report::new_baseline(&self.organization.name, numbers.shared);
+                walk.changes = None;
+            }
             Verdict::HoldBack(doubt) => return self.hold_back(&walk, numbers, doubt),
         }
         report::completed(&self.organization.name, &walk);
+        let max_age = self.organization.timing().max_age;
+        let slow = walk.summary.duration() > max_age / 2;
+        if slow && !memory.told_slow {
+            report::slow(&self.organization.name, walk.summary.duration(), max_age);
+        }
+        memory.told_slow = slow;
         self.organization.publish(walk);
         self.published.notify_one();
         self.telemetry.walk("success");

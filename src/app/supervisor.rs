@@ -109,7 +109,7 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
     fn draft(&self, config: &Config, wanted: &config::Organization) -> (Change, Option<Arc<P>>, Schedule) {
         let schedule = match config.organizations.len() {
             1 => Schedule::every(wanted.interval),
-            _ => Schedule::every(wanted.interval).spread_by(&wanted.name),
+            many => Schedule::every(wanted.interval).spread_by(&wanted.name, many),
         };
         let Some(running) = self.running.get(&wanted.name) else { return (Change::Add, None, schedule) };
         let plan = running.plan.borrow();

@@ -1,5 +1,7 @@
 //! The log lines of a walk. User ids stand in them, names and addresses never.
 
+use std::time::Duration;
+
 use crate::roster::{Change, Changes, Sighting};
 use crate::walk::{CompletedWalk, FailedWalk};
 
@@ -23,6 +25,27 @@ pub(super) fn completed(organization: &str, walk: &CompletedWalk) {
     if let Some(changes) = &walk.changes {
         report(organization, changes);
     }
+}
+
+/// Says that a walk leaves little of the time for which its figures are served.
+pub(super) fn slow(organization: &str, duration: Duration, max_age: Duration) {
+    tracing::warn!(
+        organization,
+        duration_seconds = duration.as_secs_f64(),
+        max_age_seconds = max_age.as_secs_f64(),
+        "a walk took more than half of the maximum age: figures are withdrawn when the next one fails or takes longer; \
+         raise --poll.max-age, or use an admin key with a higher rate limit"
+    );
+}
+
+/// Says that an organization has become another.
+pub(super) fn new_baseline(organization: &str, users_in_both: u64) {
+    tracing::warn!(
+        organization,
+        users_in_both,
+        "a second walk met the same other users: this is a different organization, and its changes are watched anew; \
+         if that is a surprise, look at its admin key"
+    );
 }
 
 /// Says that a walk failed, and what becomes of the figures.

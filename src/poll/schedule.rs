@@ -9,18 +9,23 @@ use tokio::time::Instant;
 /// The wait after a failure is never shorter than this, unless the interval is.
 const SHORTEST_RETRY: Duration = Duration::from_secs(10);
 
+/// The time between the first walks of two organizations, on average.
+const FIRST_START_APART: Duration = Duration::from_millis(100);
+
 /// The schedule of one organization.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
     interval: Duration,
-    /// The part of the interval between the first walk and the second, at most 1.
+    /// The wait before the first walk.
+    delay: Duration,
+    /// The intervals between the first walk and the second.
     first: f64,
 }
 
 impl Schedule {
     /// Walks every `interval`, from start to start.
     pub fn every(interval: Duration) -> Self {
-        Self { interval, first: 1.0 }
+        Self { interval, delay: Duration::ZERO, first: 1.0 }
     }
 
     /// The same with another interval.
@@ -29,15 +34,22 @@ impl Schedule {
         Self { interval, ..self }
     }
 
-    /// The same for one organization among many: all walk at once when the exporter starts, so the second walk comes
-    /// after half an interval to a whole one, by a hash of `name`, and from then on they are spread.
+    /// The same for one of many `organizations`, spread by a hash of its `name`: first walks start over a tenth of a
+    /// second for each organization, and an interval at most; second walks half an interval to one and a half later,
+    /// so that from then on walks are spread over the whole interval.
     #[must_use]
-    pub fn spread_by(self, name: &str) -> Self {
+    pub fn spread_by(self, name: &str, organizations: usize) -> Self {
         let mut hasher = SipHasher13::new();
         hasher.write(name.as_bytes());
         #[expect(clippy::cast_precision_loss, reason = "a fraction needs no 64 bits")]
         let fraction = hasher.finish() as f64 / u64::MAX as f64;
-        Self { first: 0.5 + fraction / 2.0, ..self }
+        let starting = FIRST_START_APART.saturating_mul(u32::try_from(organizations).unwrap_or(u32::MAX));
+        Self { delay: starting.min(self.interval).mul_f64(fraction), first: 0.5 + fraction, ..self }
+    }
+
+    /// The wait before the first walk.
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// The next start after a walk that began at `start` and succeeded. `chance` is between 0 and 1.
@@ -92,14 +104,37 @@ mod tests {
         assert_eq!(seconds(|schedule, now| schedule.after_success(now, true, NO_JITTER), 300), 300);
     }
 
+    /// The schedules of so many organizations with an interval of 300 s.
+    fn schedules(organizations: usize) -> Vec<Schedule> {
+        let schedule = |number| {
+            Schedule::every(Duration::from_secs(300)).spread_by(&format!("org-{number}"), organizations)
+        };
+        (0..organizations).map(schedule).collect()
+    }
+
     #[test]
-    fn many_organizations_are_spread_over_half_an_interval() {
-        let firsts: Vec<f64> = (0..200)
-            .map(|number| Schedule::every(Duration::from_secs(300)).spread_by(&format!("org-{number}")).first)
-            .collect();
-        assert!(firsts.iter().all(|first| (0.5..=1.0).contains(first)));
-        let early = firsts.iter().filter(|first| **first < 0.75).count();
-        assert!((70..130).contains(&early), "{early} of 200 in the first half");
+    fn first_walks_of_many_organizations_start_one_after_the_other() {
+        let within = |organizations, seconds: f64| {
+            let delays: Vec<f64> =
+                schedules(organizations).iter().map(|schedule| schedule.delay().as_secs_f64()).collect();
+            let early = delays.iter().filter(|delay| **delay < seconds / 2.0).count();
+            assert!(delays.iter().all(|delay| *delay <= seconds));
+            assert!(early.abs_diff(organizations / 2) < organizations / 8, "{early} of {organizations}");
+        };
+        within(200, 20.0);
+        within(5_000, 300.0);
+    }
+
+    #[test]
+    fn later_walks_of_many_organizations_are_spread_over_the_interval() {
+        let schedules = schedules(400);
+        assert!(schedules.iter().all(|schedule| (0.5..=1.5).contains(&schedule.first)));
+        for quarter in 0..4 {
+            let from = 0.5 + f64::from(quarter) * 0.25;
+            let starts =
+                schedules.iter().filter(|schedule| (from..from + 0.25).contains(&schedule.first)).count();
+            assert!((65..135).contains(&starts), "{starts} of 400 in quarter {quarter}");
+        }
     }
 
     proptest! {
