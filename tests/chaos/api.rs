@@ -160,7 +160,8 @@ impl Pages for ChaoticApi {
         let (latency, fault, hangs, changes) = {
             let mut temper = self.temper.lock().unwrap();
             let (latency, unrest) = (temper.latency, temper.unrest);
-            let fault = temper.rng.u8(..) < temper.faults;
+            // A lie with a fault in it may be half a truth.
+            let fault = temper.rng.u8(..) < temper.faults && temper.lie.is_none();
             let hangs = temper.rng.u16(..) < 64;
             (temper.rng.u64(1..=latency), fault, hangs, temper.rng.usize(0..=unrest))
         };
