@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::admin_api::{self, Client};
 use crate::composition;
-use crate::config::{Config, Organization};
+use crate::config::{Config, KeySource, Organization};
 use crate::telemetry::OrganizationTelemetry;
 use crate::walk;
 
@@ -55,6 +55,10 @@ fn client(
     let options = admin_api::Options {
         organization: organization.name.clone(),
         admin_key: organization.admin_key.clone(),
+        admin_key_file: match &organization.admin_key_source {
+            KeySource::File(path) => Some(path.clone()),
+            KeySource::Variable(_) | KeySource::BuiltIn => None,
+        },
         base_url: organization.base_url.clone(),
         extra_roots: config.ca_file.as_ref().map(|(_, pem)| pem.clone()),
         proxy: config.proxy.clone(),

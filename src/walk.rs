@@ -116,6 +116,7 @@ pub async fn walk<P: Pages>(
     clock: Clock,
     telemetry: &OrganizationTelemetry,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
+    pages.prepare().await;
     let start = clock.now();
     let mut progress = Progress::default();
     let mut may_start_over = true;

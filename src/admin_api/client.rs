@@ -2,9 +2,10 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Certificate, NoProxy, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::base_url::BaseUrl;
 use super::error::{Detail, Error, harmless, identifier};
 use super::key::AdminKey;
+use super::key_holder::{InUse, KeyHolder};
 use super::page::Body;
 use super::retry::{Verdict, back_off};
 use crate::telemetry::OrganizationTelemetry;
@@ -33,6 +35,8 @@ pub struct Options {
     pub organization: String,
     /// Its admin key.
     pub admin_key: AdminKey,
+    /// The file that the admin key is read from again, before each walk and when it is refused.
+    pub admin_key_file: Option<PathBuf>,
     /// Where the API lives.
     pub base_url: BaseUrl,
     /// Certificates in PEM that are trusted besides the system's.
@@ -58,7 +62,7 @@ pub struct Proxy {
 pub struct Client {
     http: reqwest::Client,
     options: Options,
-    authorization: HeaderValue,
+    key: KeyHolder,
     in_flight: Semaphore,
     telemetry: OrganizationTelemetry,
 }
@@ -128,16 +132,27 @@ impl Client {
         };
         Ok(Self {
             http: builder.build()?,
-            authorization: options.admin_key.authorization(),
+            key: KeyHolder::new(
+                &options.organization,
+                options.admin_key.clone(),
+                options.admin_key_file.clone(),
+            ),
             in_flight: Semaphore::new(options.concurrency.max(1)),
             options,
             telemetry,
         })
     }
 
+    /// Reads the admin key again from its file, if it has one. A file without a key is no failure: the one in use
+    /// stays, and a warning is logged.
+    pub async fn refresh_key(&self) {
+        self.key.refresh().await;
+    }
+
     /// The page of at most 100 users behind the cursor `after`, or the first one; `number` counts pages for messages.
     ///
-    /// Failed attempts are repeated as the SDK does it, as long as the waits end before `deadline`.
+    /// Failed attempts are repeated as the SDK does it, as long as the waits end before `deadline`. A refused key
+    /// is replaced at once if its file holds another by now.
     ///
     /// # Errors
     ///
@@ -150,11 +165,23 @@ impl Client {
     ) -> Result<Body, Error> {
         let mut attempt = 0;
         let mut last = None;
+        let mut may_change_key = true;
         loop {
-            let Failure { error, verdict } = match self.attempt(after, number, deadline).await {
+            let sent = self.key.in_use();
+            let Failure { error, verdict } = match self.attempt(&sent, after, number, deadline).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
+            if matches!(error, Error::Unauthorized(_)) && may_change_key {
+                may_change_key = false;
+                // Another request may have found the new key before this one.
+                let _ = timeout_at(deadline, self.key.refresh()).await;
+                if self.key.in_use().keys.in_use() != sent.keys.in_use() && Instant::now() < deadline {
+                    self.telemetry.api_retry(error.result());
+                    last = Some(error);
+                    continue;
+                }
+            }
             if Instant::now() >= deadline {
                 // An attempt that was cut off says less than the one before it.
                 return Err(last.unwrap_or(error));
@@ -181,12 +208,18 @@ impl Client {
     }
 
     /// One attempt, counted whatever comes of it.
-    async fn attempt(&self, after: Option<&str>, number: u64, deadline: Instant) -> Result<Body, Failure> {
+    async fn attempt(
+        &self,
+        key: &InUse,
+        after: Option<&str>,
+        number: u64,
+        deadline: Instant,
+    ) -> Result<Body, Failure> {
         let _permit = self.in_flight.acquire().await.expect("the semaphore is never closed");
         let start = Instant::now();
         let limit = deadline.min(start + self.options.request_timeout);
         let mut status = None;
-        let outcome = timeout_at(limit, self.exchange(after, number, &mut status)).await;
+        let outcome = timeout_at(limit, self.exchange(key, after, number, &mut status)).await;
         self.telemetry.api_request(status.map(|status: StatusCode| status.as_u16()), start.elapsed());
         outcome.unwrap_or_else(|_| {
             let waited = format!("waited {:.1} s", start.elapsed().as_secs_f64());
@@ -200,6 +233,7 @@ impl Client {
 
     async fn exchange(
         &self,
+        key: &InUse,
         after: Option<&str>,
         number: u64,
         status: &mut Option<StatusCode>,
@@ -207,13 +241,13 @@ impl Client {
         let request = self
             .http
             .get(self.options.base_url.users(after))
-            .header(AUTHORIZATION, self.authorization.clone())
+            .header(AUTHORIZATION, key.authorization.clone())
             .send();
         let response = request.await.map_err(|error| self.broken(error, number))?;
         *status = Some(response.status());
         let mut detail = Box::new(self.detail(number));
         detail.request_id =
-            header(response.headers(), "x-request-id").map(|id| identifier(id, &self.options.admin_key));
+            header(response.headers(), "x-request-id").map(|id| identifier(id, &self.key.in_use().keys));
         if let Some(remaining) = header(response.headers(), "x-ratelimit-remaining-requests")
             .and_then(|text| text.parse::<u32>().ok())
         {
@@ -237,7 +271,7 @@ impl Client {
         );
         // The status is what matters; a body that breaks off only loses its message.
         if let Ok(Some(body)) = self.read(response, LARGEST_ERROR_BODY, number).await {
-            detail.read_error_body(&body, &self.options.admin_key);
+            detail.read_error_body(&body, &self.key.in_use().keys);
         }
         Err(Failure { error: Error::from_status(code, detail), verdict })
     }
@@ -277,7 +311,7 @@ impl Client {
             next = cause.source();
         }
         causes.dedup();
-        let cause = harmless(&causes.join(": "), &self.options.admin_key);
+        let cause = harmless(&causes.join(": "), &self.key.in_use().keys);
         let detail = Box::new(self.detail(number).with_cause(cause));
         let corrupt = error.is_decode() && !connection_lost;
         match (tls, corrupt) {

@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::key::AdminKey;
+use super::key::Keys;
 
 /// A failed walk, by reason. Each message names the organization, what was asked, what came back and how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -132,12 +132,12 @@ impl Detail {
     }
 
     /// Takes what an error body says: `{"error": {"message", "type", "param", "code"}}`.
-    pub(super) fn read_error_body(&mut self, body: &[u8], key: &AdminKey) {
+    pub(super) fn read_error_body(&mut self, body: &[u8], keys: &Keys) {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
         let error = &body["error"];
         let text = |field: &str| error[field].as_str().filter(|text| !text.trim().is_empty());
-        self.message = text("message").map(|message| harmless(message, key));
-        self.code = text("code").map(|code| identifier(code, key));
+        self.message = text("message").map(|message| harmless(message, keys));
+        self.code = text("code").map(|code| identifier(code, keys));
     }
 }
 
@@ -168,13 +168,13 @@ impl fmt::Display for Detail {
     }
 }
 
-/// A text from outside, fit for a log line: without the key, without what looks like a key or an address, on one
+/// A text from outside, fit for a log line: without a key of ours, without what looks like a key or an address, on one
 /// line, and short.
-pub(super) fn harmless(text: &str, key: &AdminKey) -> String {
+pub(super) fn harmless(text: &str, keys: &Keys) -> String {
     const LONGEST: usize = 200;
     let visible: String = text.chars().filter(|c| !c.is_control() || c.is_whitespace()).collect();
     let mut clean = String::new();
-    for word in key.redact(&visible).split_whitespace() {
+    for word in keys.redact(&visible).split_whitespace() {
         clean.push_str(mask(word).unwrap_or(word));
         clean.push(' ');
         if clean.len() > LONGEST {
@@ -199,8 +199,8 @@ fn mask(word: &str) -> Option<&'static str> {
 }
 
 /// A text from outside that should be an identifier.
-pub(super) fn identifier(text: &str, key: &AdminKey) -> String {
-    let text = key.redact(text);
+pub(super) fn identifier(text: &str, keys: &Keys) -> String {
+    let text = keys.redact(text);
     match mask(&text) {
         Some(mask) => mask.to_owned(),
         None => text
@@ -214,9 +214,10 @@ pub(super) fn identifier(text: &str, key: &AdminKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin_api::AdminKey;
 
-    fn key() -> AdminKey {
-        AdminKey::parse("very-secret").unwrap()
+    fn keys() -> Keys {
+        Keys::only(AdminKey::parse("very-secret").unwrap())
     }
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
         };
         let body =
             br#"{"error":{"message":"Incorrect API key provided: sk-admin-1234","code":"invalid_api_key"}}"#;
-        detail.read_error_body(body, &key());
+        detail.read_error_body(body, &keys());
         assert_eq!(
             Error::from_status(StatusCode::UNAUTHORIZED, Box::new(detail)).to_string(),
             "organization \"acme\", page 1 of GET https://api.openai.com/v1/organization/users: answered 401 \
@@ -242,18 +243,18 @@ mod tests {
     #[test]
     fn texts_from_outside_lose_keys_addresses_and_control_characters() {
         let text = "no very-secret for\n\"jo@example.com\" or <x@y> \u{1b}[31m sk-proj-1";
-        assert_eq!(harmless(text, &key()), "no <key> for <address> or <address> [31m <key>");
-        assert!(harmless(&"long ".repeat(1000), &key()).len() <= 203);
+        assert_eq!(harmless(text, &keys()), "no <key> for <address> or <address> [31m <key>");
+        assert!(harmless(&"long ".repeat(1000), &keys()).len() <= 203);
         assert_eq!(
-            harmless("s\0k-1 jo%40x.com jo\u{ff20}x.com very\u{1b}-secret", &key()),
+            harmless("s\0k-1 jo%40x.com jo\u{ff20}x.com very\u{1b}-secret", &keys()),
             "<key> <address> <address> <key>"
         );
-        assert_eq!(identifier("a b\"c\n", &key()), "abc");
+        assert_eq!(identifier("a b\"c\n", &keys()), "abc");
         assert_eq!(
-            (identifier("sk-1", &key()), identifier("jo@x", &key())),
+            (identifier("sk-1", &keys()), identifier("jo@x", &keys())),
             ("<key>".into(), "<address>".into())
         );
-        assert_eq!(identifier("very-secret", &key()), "key");
+        assert_eq!(identifier("very-secret", &keys()), "key");
     }
 
     #[test]

@@ -39,7 +39,16 @@ pub const WALK_RESULTS: &[&str] = &[
 pub const API_CODES: &[&str] = &["200", "401", "403", "429", "500", "502", "503", "none"];
 
 /// The values of `reason` in [`API_RETRIES`].
-pub const RETRY_REASONS: &[&str] = &["rate_limited", "server_error", "client_error", "timeout", "connect"];
+pub const RETRY_REASONS: &[&str] = &[
+    "rate_limited",
+    "server_error",
+    "client_error",
+    "timeout",
+    "connect",
+    "unauthorized",
+    "forbidden",
+    "invalid_response",
+];
 
 /// The values of `kind` in [`WALK_ANOMALIES`].
 pub const ANOMALY_KINDS: &[&str] = &[

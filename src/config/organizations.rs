@@ -9,7 +9,7 @@ use super::settings::Setting;
 use super::values;
 use super::yaml::{Node, Value};
 use super::{Environment, KeySource, Organization};
-use crate::admin_api::{AdminKey, BaseUrl};
+use crate::admin_api::{AdminKey, BaseUrl, KeyFileError};
 use crate::composition::EmailDomain;
 
 const KEYS: [&str; 7] =
@@ -23,9 +23,6 @@ const MOST_DOMAINS: usize = 100;
 
 /// Organizations that one exporter can watch.
 const MOST_ORGANIZATIONS: usize = 1_000;
-
-/// The largest file that can hold a key.
-const LARGEST_KEY_FILE: u64 = 64 << 10;
 
 /// What an organization has if its entry does not say otherwise.
 struct Defaults {
@@ -213,12 +210,9 @@ fn key_of(node: &Node, name: &str, environment: &Environment) -> Result<(AdminKe
     }
 }
 
-fn key_in_file(path: &str) -> Result<(AdminKey, PathBuf), String> {
-    let cannot = |error: std::io::Error| format!("cannot read {path:?}: {error}");
-    let text = values::read_file(path, LARGEST_KEY_FILE).map_err(cannot)?;
-    let text = String::from_utf8(text).map_err(|_| format!("{path:?} holds no admin key: it is no text"))?;
-    let key = AdminKey::parse(&text).map_err(|error| format!("{path:?} holds no admin key: {error}"))?;
-    Ok((key, PathBuf::from(path)))
+fn key_in_file(path: &str) -> Result<(AdminKey, PathBuf), KeyFileError> {
+    let path = PathBuf::from(path);
+    Ok((AdminKey::read(&path)?, path))
 }
 
 /// The scalar behind `key`, if it is there.

@@ -8,6 +8,11 @@ use crate::admin_api::{Body, Client, Detail, Error};
 
 /// Something that answers with pages.
 pub trait Pages: Sync {
+    /// Gets ready for a walk; called once before its first page.
+    fn prepare(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// The page behind `after`, or the first; `number` counts requests for messages. Waits end before `deadline`.
     fn list_users(
         &self,
@@ -21,6 +26,10 @@ pub trait Pages: Sync {
 }
 
 impl Pages for Client {
+    async fn prepare(&self) {
+        self.refresh_key().await;
+    }
+
     async fn list_users(&self, after: Option<&str>, number: u64, deadline: Instant) -> Result<Body, Error> {
         Client::list_users(self, after, number, deadline).await
     }

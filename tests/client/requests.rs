@@ -1,128 +1,16 @@
-//! The client against a server on loopback that answers by a script, byte by byte.
-
-#![allow(clippy::unwrap_used, reason = "a panic here is a failed test with a line number")]
+//! What is asked, what is asked again, and what is taken for an answer.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use openai_org_exporter::admin_api::{AdminKey, BaseUrl, Client, Error, Options};
+use openai_org_exporter::admin_api::Client;
 use openai_org_exporter::telemetry::Telemetry;
-use prometheus::{Encoder as _, Registry, TextEncoder};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use prometheus::Registry;
 use tokio::time::Instant;
 
-const PAGE: &str = r#"{"object":"list","data":[{"id":"a"}],"last_id":"a","has_more":false}"#;
-
-/// What the server does with a request.
-#[derive(Clone)]
-enum Answer {
-    Bytes(Vec<u8>),
-    Hang,
-    Close,
-}
-
-/// A server that gives its answers one after the other, the last for ever.
-struct Server {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<String>>>,
-    connections: Arc<Mutex<usize>>,
-}
-
-/// A client of such a server, and what it counted.
-struct Bench {
-    client: Client,
-    registry: Registry,
-    server: Server,
-}
-
-fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
-    let body = body.as_ref();
-    let mut bytes =
-        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len()).into_bytes();
-    bytes.extend_from_slice(body);
-    Answer::Bytes(bytes)
-}
-
-fn page() -> Answer {
-    answer("200 OK", "content-type: application/json\r\n", PAGE)
-}
-
-async fn serve(answers: Vec<Answer>) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
-    let (seen, opened) = (requests.clone(), connections.clone());
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            *opened.lock().unwrap() += 1;
-            let (seen, answers) = (seen.clone(), answers.clone());
-            tokio::spawn(async move {
-                let mut buffer = Vec::new();
-                while stream.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
-                    while let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-                        let request: Vec<u8> = buffer.drain(..end + 4).collect();
-                        let number = {
-                            let mut seen = seen.lock().unwrap();
-                            seen.push(String::from_utf8(request).unwrap());
-                            seen.len() - 1
-                        };
-                        match &answers[number.min(answers.len() - 1)] {
-                            Answer::Bytes(bytes) => {
-                                // The client may hang up on an answer that is too large.
-                                let _ = stream.write_all(bytes).await;
-                            }
-                            Answer::Hang => std::future::pending().await,
-                            Answer::Close => return,
-                        }
-                    }
-                }
-            });
-        }
-    });
-    Server { address, requests, connections }
-}
-
-async fn bench(answers: Vec<Answer>) -> Bench {
-    let server = serve(answers).await;
-    let registry = Registry::new();
-    let telemetry = Telemetry::new(&registry).organization("acme");
-    let options = Options {
-        organization: "acme".into(),
-        admin_key: AdminKey::parse("sk-admin-planted").unwrap(),
-        base_url: BaseUrl::parse(&format!("http://{}/v1", server.address), false).unwrap(),
-        extra_roots: None,
-        proxy: None,
-        request_timeout: Duration::from_millis(300),
-        concurrency: 4,
-    };
-    Bench { client: Client::new(options, telemetry).unwrap(), registry, server }
-}
-
-impl Bench {
-    async fn list(&self) -> Result<usize, Error> {
-        let body = self.client.list_users(None, 1, Instant::now() + Duration::from_secs(5)).await?;
-        Ok(body.page()?.users.len())
-    }
-
-    /// The value of a sample of the client's own metrics.
-    fn counted(&self, sample: &str) -> u64 {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text).unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {sample} in\n{text}")).parse().unwrap()
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.server.requests.lock().unwrap().clone()
-    }
-}
+use crate::scripted::{Answer, PAGE, answer, bench, options, page, serve};
 
 #[tokio::test]
 async fn a_request_says_who_asks_for_what_and_nothing_more() {
@@ -277,19 +165,10 @@ async fn an_answer_that_does_not_come_is_a_time_out_and_is_tried_again() {
 
 #[tokio::test]
 async fn nobody_listening_is_a_failed_connection() {
-    let mut bench = bench(vec![page()]).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let registry = Registry::new();
-    let options = Options {
-        organization: "acme".into(),
-        admin_key: AdminKey::parse("sk-admin-planted").unwrap(),
-        base_url: BaseUrl::parse(&format!("http://{free}/v1"), false).unwrap(),
-        extra_roots: None,
-        proxy: None,
-        request_timeout: Duration::from_millis(300),
-        concurrency: 1,
-    };
-    bench.client = Client::new(options, Telemetry::new(&registry).organization("acme")).unwrap();
+    let mut bench = bench(vec![page()]).await;
+    let telemetry = Telemetry::new(&Registry::new()).organization("acme");
+    bench.client = Client::new(options(free), telemetry).unwrap();
     let outcome = bench.client.list_users(None, 1, Instant::now() + Duration::from_millis(100)).await;
     assert_eq!(outcome.unwrap_err().result(), "connect");
 }
