@@ -6,9 +6,11 @@
 //! Source of all facts about the API: the API reference, "List users" (`GET /v1/organization/users`).
 
 mod base_url;
+mod budget;
 mod client;
 mod error;
 mod field;
+mod gate;
 mod key;
 mod key_holder;
 mod page;
@@ -19,6 +21,7 @@ pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::{BadProxy, Client, Options, Proxy};
 pub use error::{Detail, Error};
 pub use field::Field;
+pub use gate::InFlight;
 pub use key::{AdminKey, AdminKeyError, KeyFileError};
 pub use page::{Body, Page, PageError};
 pub use user::{Account, Project, Projects, User};

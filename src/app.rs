@@ -11,7 +11,7 @@ mod supervisor;
 
 use std::sync::Arc;
 
-use crate::admin_api::{self, Client};
+use crate::admin_api::{self, Client, InFlight};
 use crate::composition;
 use crate::config::{Config, KeySource, Organization};
 use crate::telemetry::OrganizationTelemetry;
@@ -21,6 +21,9 @@ pub use logging::init as init_logging;
 pub use once::{Once, once};
 pub use server::Server;
 pub use signals::{Hangups, shutdown_on_signals};
+
+/// Requests that one process has in flight at most, however many organizations it watches.
+const MOST_REQUESTS_IN_FLIGHT: usize = 64;
 
 /// About how many series `organization` has: two roles, two roles in each project, and no field lost.
 pub fn estimated_series(config: &Config, organization: &Organization) -> usize {
@@ -47,9 +50,11 @@ fn walk_options(config: &Config, organization: &Organization) -> walk::Options {
     }
 }
 
+/// The client of `organization`. All clients of a process share `in_flight`.
 fn client(
     config: &Config,
     organization: &Organization,
+    in_flight: &InFlight,
     telemetry: OrganizationTelemetry,
 ) -> anyhow::Result<Client> {
     let options = admin_api::Options {
@@ -64,6 +69,7 @@ fn client(
         proxy: config.proxy.clone(),
         request_timeout: config.request_timeout,
         concurrency: config.concurrency,
+        in_flight: in_flight.clone(),
     };
     Client::new(options, telemetry).map_err(|error| {
         let causes: Vec<String> = anyhow::Error::new(error).chain().map(ToString::to_string).collect();

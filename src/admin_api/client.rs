@@ -8,15 +8,16 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Certificate, NoProxy, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::base_url::BaseUrl;
+use super::budget::Grant;
 use super::error::{Detail, Error, harmless, identifier};
+use super::gate::{Closed, Gate, InFlight, Pass};
 use super::key::AdminKey;
 use super::key_holder::{InUse, KeyHolder};
 use super::page::Body;
-use super::retry::{Verdict, back_off};
+use super::retry::{LONGEST_WAIT, Verdict, back_off, retry_after};
 use crate::telemetry::OrganizationTelemetry;
 
 /// The largest body that is read, after decompression.
@@ -47,6 +48,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Requests in flight at most.
     pub concurrency: usize,
+    /// The places for requests in flight that the clients of all organizations share.
+    pub in_flight: InFlight,
 }
 
 /// A proxy for https requests.
@@ -63,7 +66,7 @@ pub struct Client {
     http: reqwest::Client,
     options: Options,
     key: KeyHolder,
-    in_flight: Semaphore,
+    gate: Gate,
     telemetry: OrganizationTelemetry,
 }
 
@@ -137,7 +140,7 @@ impl Client {
                 options.admin_key.clone(),
                 options.admin_key_file.clone(),
             ),
-            in_flight: Semaphore::new(options.concurrency.max(1)),
+            gate: Gate::new(&options.organization, options.concurrency, options.in_flight.clone()),
             options,
             telemetry,
         })
@@ -164,11 +167,24 @@ impl Client {
         deadline: Instant,
     ) -> Result<Body, Error> {
         let mut attempt = 0;
-        let mut last = None;
+        let mut last: Option<Error> = None;
         let mut may_change_key = true;
         loop {
+            let pass = match self.gate.pass(deadline).await {
+                Ok(pass) => pass,
+                Err(closed) => {
+                    return Err(match last {
+                        Some(error) => error.because(&closed.to_string()),
+                        None => self.kept_out(&closed, number),
+                    });
+                }
+            };
+            if let Some(error) = &last {
+                self.telemetry.api_retry(error.result());
+            }
             let sent = self.key.in_use();
-            let Failure { error, verdict } = match self.attempt(&sent, after, number, deadline).await {
+            let outcome = self.attempt(pass, &sent, after, number, deadline).await;
+            let Failure { error, verdict } = match outcome {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
@@ -177,7 +193,6 @@ impl Client {
                 // Another request may have found the new key before this one.
                 let _ = timeout_at(deadline, self.key.refresh()).await;
                 if self.key.in_use().keys.in_use() != sent.keys.in_use() && Instant::now() < deadline {
-                    self.telemetry.api_retry(error.result());
                     last = Some(error);
                     continue;
                 }
@@ -191,8 +206,14 @@ impl Client {
                 Verdict::Retry => back_off(attempt, fastrand::f64()),
                 Verdict::RetryAfter(wait) => wait.max(SHORTEST_WAIT),
             };
+            if matches!(error, Error::RateLimited(_)) {
+                self.gate.refused(wait);
+            }
             if Instant::now() + wait >= deadline {
-                return Err(error);
+                return Err(error.because(&format!(
+                    "the next attempt would come in {:.1} s, which is behind the time that is left for it",
+                    wait.as_secs_f64()
+                )));
             }
             tracing::debug!(
                 organization = self.options.organization,
@@ -201,7 +222,6 @@ impl Client {
                 "request failed, will be sent again"
             );
             sleep(wait).await;
-            self.telemetry.api_retry(error.result());
             attempt += 1;
             last = Some(error);
         }
@@ -210,12 +230,12 @@ impl Client {
     /// One attempt, counted whatever comes of it.
     async fn attempt(
         &self,
+        _pass: Pass,
         key: &InUse,
         after: Option<&str>,
         number: u64,
         deadline: Instant,
     ) -> Result<Body, Failure> {
-        let _permit = self.in_flight.acquire().await.expect("the semaphore is never closed");
         let start = Instant::now();
         let limit = deadline.min(start + self.options.request_timeout);
         let mut status = None;
@@ -248,11 +268,7 @@ impl Client {
         let mut detail = Box::new(self.detail(number));
         detail.request_id =
             header(response.headers(), "x-request-id").map(|id| identifier(id, &self.key.in_use().keys));
-        if let Some(remaining) = header(response.headers(), "x-ratelimit-remaining-requests")
-            .and_then(|text| text.parse::<u32>().ok())
-        {
-            self.telemetry.api_rate_limit_remaining(remaining.into());
-        }
+        self.note_limits(response.status(), response.headers());
         if response.status() == StatusCode::OK {
             let bytes = self.read(response, LARGEST_BODY, number).await?;
             return match bytes {
@@ -269,11 +285,40 @@ impl Client {
             response.status(),
             Verdict::on(response.status().as_u16(), response.headers(), SystemTime::now()),
         );
+        if retry_after(response.headers(), SystemTime::now()).is_some_and(|wait| wait > LONGEST_WAIT) {
+            detail.cause = Some(format!("it asks for a wait of more than {} s", LONGEST_WAIT.as_secs()));
+        }
         // The status is what matters; a body that breaks off only loses its message.
         if let Ok(Some(body)) = self.read(response, LARGEST_ERROR_BODY, number).await {
             detail.read_error_body(&body, &self.key.in_use().keys);
         }
         Err(Failure { error: Error::from_status(code, detail), verdict })
+    }
+
+    /// Takes what an answer says of the requests that are left, for all requests of this key.
+    fn note_limits(&self, status: StatusCode, headers: &HeaderMap) {
+        let grant = Grant::read(headers);
+        if let Some(remaining) = grant.and_then(|grant| u32::try_from(grant.remaining).ok()) {
+            self.telemetry.api_rate_limit_remaining(remaining.into());
+        }
+        let asked = match status {
+            StatusCode::TOO_MANY_REQUESTS => retry_after(headers, SystemTime::now()),
+            _ => None,
+        };
+        match (asked, grant) {
+            (Some(wait), _) => self.gate.told_to_wait(wait),
+            (None, Some(grant)) => self.gate.granted(grant),
+            (None, None) => {}
+        }
+    }
+
+    /// Why a request was not sent at all.
+    fn kept_out(&self, closed: &Closed, number: u64) -> Error {
+        let detail = self.detail_of_page(number, closed.to_string());
+        match closed {
+            Closed::Budget(_) => Error::RateLimited(detail),
+            Closed::Places(_) => Error::Timeout(detail),
+        }
     }
 
     /// The body, or `None` if it is larger than `most` bytes. Never more than that is held.

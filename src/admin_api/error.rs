@@ -105,6 +105,27 @@ impl Error {
         }
     }
 
+    /// The same, with a cause beside what the answer said.
+    #[must_use]
+    pub(super) fn because(mut self, cause: &str) -> Self {
+        match &mut self {
+            Error::Unauthorized(detail)
+            | Error::Forbidden(detail)
+            | Error::RateLimited(detail)
+            | Error::ServerError(detail)
+            | Error::ClientError(detail)
+            | Error::Timeout(detail)
+            | Error::Connect(detail)
+            | Error::Tls(detail)
+            | Error::InvalidResponse(detail)
+            | Error::Cancelled(detail) => {
+                let known = detail.cause.take().map_or_else(String::new, |known| format!("{known}; "));
+                detail.cause = Some(known + cause);
+            }
+        }
+        self
+    }
+
     /// The error that an answer with a status other than 200 is.
     pub(super) fn from_status(status: StatusCode, mut detail: Box<Detail>) -> Self {
         detail.status = Some(status.as_u16());

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::HeaderMap;
 
 /// The longest wait that an answer may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What to do after an answer that is no page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) fn back_off(attempt: u32, chance: f64) -> Duration {
 
 /// The wait that an answer asks for, if it is longer than nothing: `retry-after-ms`, else `retry-after` in seconds,
 /// else `retry-after` as an HTTP date.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let milliseconds = number(headers, "retry-after-ms").map(|value| value / 1000.0);
     if let Some(seconds) = milliseconds.or_else(|| number(headers, "retry-after")) {
         return Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero()).or(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prometheus::Registry;
 use tokio::task::JoinSet;
 
-use super::{client, walk_options};
+use super::{MOST_REQUESTS_IN_FLIGHT, client, walk_options};
+use crate::admin_api::InFlight;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exposition::{self, OrganizationCollector};
@@ -30,12 +31,13 @@ pub struct Once {
 pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
     let mut walks = JoinSet::new();
     let mut organizations = Vec::new();
+    let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
     for configured in &config.organizations {
         let organization =
             Arc::new(Organization::new(&configured.name, configured.interval, configured.max_age));
         organizations.push(organization.clone());
         let telemetry = OrganizationTelemetry::detached(&configured.name);
-        let client = client(config, configured, telemetry.clone())?;
+        let client = client(config, configured, &in_flight, telemetry.clone())?;
         let options = walk_options(config, configured);
         walks.spawn(async move {
             match walk(&client, &options, None, clock, &telemetry).await {

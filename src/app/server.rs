@@ -11,10 +11,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::client;
 use super::memory::Memory;
 use super::supervisor::{Prepared, Supervisor, Tools};
-use crate::admin_api::Client;
+use super::{MOST_REQUESTS_IN_FLIGHT, client};
+use crate::admin_api::{Client, InFlight};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::exposition::{self, OrganizationCollector};
@@ -72,11 +72,14 @@ impl Server {
         let board = Arc::new(Board::default());
         let options = exposition::Options { changes: true };
         registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options)))?;
+        let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
         let supervisor = Supervisor::new(
             config,
             Tools {
                 read: Arc::new(read),
-                make_pages: Arc::new(client),
+                make_pages: Arc::new(move |config, organization, telemetry| {
+                    client(config, organization, &in_flight, telemetry)
+                }),
                 board: board.clone(),
                 published: published.clone(),
                 telemetry: telemetry.clone(),
