@@ -21,6 +21,9 @@ use crate::telemetry::OrganizationTelemetry;
 pub use pages::Pages;
 use pass::{Ended, Pass};
 
+/// The most users, and the most pages, of one walk. An API that invents users for ever would fill memory until then.
+const MOST_USERS: usize = 10_000_000;
+
 /// How to walk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -116,6 +119,17 @@ pub async fn walk<P: Pages>(
     clock: Clock,
     telemetry: &OrganizationTelemetry,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
+    walk_at_most(MOST_USERS, pages, options, before, clock, telemetry).await
+}
+
+async fn walk_at_most<P: Pages>(
+    most_users: usize,
+    pages: &P,
+    options: &Options,
+    before: Option<Arc<Roster>>,
+    clock: Clock,
+    telemetry: &OrganizationTelemetry,
+) -> Result<CompletedWalk, Box<FailedWalk>> {
     pages.prepare().await;
     let start = clock.now();
     let mut progress = Progress::default();
@@ -123,7 +137,7 @@ pub async fn walk<P: Pages>(
     loop {
         let composition = Composition::new(options.composition.clone(), start.whole_unix_seconds());
         let roster = roster::Builder::new(before.clone());
-        let mut pass = Pass::new(pages, telemetry, composition, roster, &mut progress);
+        let mut pass = Pass::new(pages, telemetry, composition, roster, most_users, &mut progress);
         let ended = pass.run(start.instant + options.timeout, options.stall_timeout, may_start_over).await;
         let (composition, roster) = pass.into_counted();
         let summary =

@@ -1,33 +1,25 @@
 //! The client: asks for a page until it has one, or a reason why not.
 
-use std::error::Error as StdError;
-use std::io;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+mod exchange;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{Certificate, NoProxy, Response, StatusCode, redirect};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Certificate, NoProxy, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::base_url::BaseUrl;
-use super::budget::Grant;
-use super::error::{Detail, Error, harmless, identifier};
-use super::gate::{Closed, Gate, InFlight, Pass};
+use super::error::{Detail, Error};
+use super::gate::{Closed, Gate, InFlight};
 use super::key::AdminKey;
-use super::key_holder::{InUse, KeyHolder};
+use super::key_holder::KeyHolder;
 use super::page::Body;
-use super::retry::{LONGEST_WAIT, Verdict, back_off, retry_after};
+use super::retry::{Verdict, back_off};
 use crate::telemetry::OrganizationTelemetry;
-
-/// The largest body that is read, after decompression.
-const LARGEST_BODY: usize = 8 << 20;
 
 /// The shortest wait before a request is sent again, whatever the answer asks for.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-
-/// The largest body of an error that is read.
-const LARGEST_ERROR_BODY: usize = 64 << 10;
 
 /// How to reach one organization.
 #[derive(Debug, Clone)]
@@ -227,142 +219,12 @@ impl Client {
         }
     }
 
-    /// One attempt, counted whatever comes of it.
-    async fn attempt(
-        &self,
-        _pass: Pass,
-        key: &InUse,
-        after: Option<&str>,
-        number: u64,
-        deadline: Instant,
-    ) -> Result<Body, Failure> {
-        let start = Instant::now();
-        let limit = deadline.min(start + self.options.request_timeout);
-        let mut status = None;
-        let outcome = timeout_at(limit, self.exchange(key, after, number, &mut status)).await;
-        self.telemetry.api_request(status.map(|status: StatusCode| status.as_u16()), start.elapsed());
-        outcome.unwrap_or_else(|_| {
-            let waited = format!("waited {:.1} s", start.elapsed().as_secs_f64());
-            let detail = Detail { status: status.map(|status| status.as_u16()), ..self.detail(number) };
-            Err(Failure {
-                error: Error::Timeout(Box::new(detail.with_cause(waited))),
-                verdict: Verdict::Retry,
-            })
-        })
-    }
-
-    async fn exchange(
-        &self,
-        key: &InUse,
-        after: Option<&str>,
-        number: u64,
-        status: &mut Option<StatusCode>,
-    ) -> Result<Body, Failure> {
-        let request = self
-            .http
-            .get(self.options.base_url.users(after))
-            .header(AUTHORIZATION, key.authorization.clone())
-            .send();
-        let response = request.await.map_err(|error| self.broken(error, number))?;
-        *status = Some(response.status());
-        let mut detail = Box::new(self.detail(number));
-        detail.request_id =
-            header(response.headers(), "x-request-id").map(|id| identifier(id, &self.key.in_use().keys));
-        self.note_limits(response.status(), response.headers());
-        if response.status() == StatusCode::OK {
-            let bytes = self.read(response, LARGEST_BODY, number).await?;
-            return match bytes {
-                Some(bytes) => Ok(Body::new(bytes, detail)),
-                None => Err(Failure {
-                    error: Error::InvalidResponse(Box::new(
-                        detail.with_cause("the body is larger than 8 MiB"),
-                    )),
-                    verdict: Verdict::GiveUp,
-                }),
-            };
-        }
-        let (code, verdict) = (
-            response.status(),
-            Verdict::on(response.status().as_u16(), response.headers(), SystemTime::now()),
-        );
-        if retry_after(response.headers(), SystemTime::now()).is_some_and(|wait| wait > LONGEST_WAIT) {
-            detail.cause = Some(format!("it asks for a wait of more than {} s", LONGEST_WAIT.as_secs()));
-        }
-        // The status is what matters; a body that breaks off only loses its message.
-        if let Ok(Some(body)) = self.read(response, LARGEST_ERROR_BODY, number).await {
-            detail.read_error_body(&body, &self.key.in_use().keys);
-        }
-        Err(Failure { error: Error::from_status(code, detail), verdict })
-    }
-
-    /// Takes what an answer says of the requests that are left, for all requests of this key.
-    fn note_limits(&self, status: StatusCode, headers: &HeaderMap) {
-        let grant = Grant::read(headers);
-        if let Some(remaining) = grant.and_then(|grant| u32::try_from(grant.remaining).ok()) {
-            self.telemetry.api_rate_limit_remaining(remaining.into());
-        }
-        let asked = match status {
-            StatusCode::TOO_MANY_REQUESTS => retry_after(headers, SystemTime::now()),
-            _ => None,
-        };
-        match (asked, grant) {
-            (Some(wait), _) => self.gate.told_to_wait(wait),
-            (None, Some(grant)) => self.gate.granted(grant),
-            (None, None) => {}
-        }
-    }
-
     /// Why a request was not sent at all.
     fn kept_out(&self, closed: &Closed, number: u64) -> Error {
         let detail = self.detail_of_page(number, closed.to_string());
         match closed {
             Closed::Budget(_) => Error::RateLimited(detail),
             Closed::Places(_) => Error::Timeout(detail),
-        }
-    }
-
-    /// The body, or `None` if it is larger than `most` bytes. Never more than that is held.
-    async fn read(
-        &self,
-        mut response: Response,
-        most: usize,
-        number: u64,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        let mut bytes = Vec::with_capacity(64 << 10);
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(error, number))? {
-            self.telemetry.api_response_bytes(chunk.len() as u64);
-            if bytes.len() + chunk.len() > most {
-                return Ok(None);
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Some(bytes))
-    }
-
-    /// What a transport error means.
-    fn broken(&self, error: reqwest::Error, number: u64) -> Failure {
-        let error = error.without_url();
-        let mut causes = Vec::new();
-        let mut next = error.source();
-        let (mut tls, mut connection_lost) = (false, false);
-        while let Some(cause) = next {
-            tls |= is_tls(cause);
-            if let Some(io) = cause.downcast_ref::<io::Error>() {
-                connection_lost |=
-                    io.kind() != io::ErrorKind::InvalidData && io.kind() != io::ErrorKind::InvalidInput;
-            }
-            connection_lost |= cause.is::<hyper::Error>();
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
-        causes.dedup();
-        let cause = harmless(&causes.join(": "), &self.key.in_use().keys);
-        let detail = Box::new(self.detail(number).with_cause(cause));
-        let corrupt = error.is_decode() && !connection_lost;
-        match (tls, corrupt) {
-            (true, _) => Failure { error: Error::Tls(detail), verdict: Verdict::GiveUp },
-            (_, true) => Failure { error: Error::InvalidResponse(detail), verdict: Verdict::GiveUp },
-            _ => Failure { error: Error::Connect(detail), verdict: Verdict::Retry },
         }
     }
 
@@ -378,14 +240,4 @@ impl Client {
     pub fn detail_of_page(&self, number: u64, cause: impl Into<String>) -> Box<Detail> {
         Box::new(self.detail(number).with_cause(cause))
     }
-}
-
-/// Whether `error` is one of TLS, however often it is wrapped; `source` of an `io::Error` steps over what it holds.
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
-}
-
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
 }

@@ -87,7 +87,14 @@ impl<'a> From<Vec<Project<'a>>> for Projects<'a> {
     }
 }
 
+impl User<'_> {
+    /// How many of a page are read: one more than a page can have.
+    pub(super) const MOST: usize = 10_001;
+}
+
 impl<'de> Record<'de> for User<'de> {
+    const MOST: usize = User::MOST;
+
     fn is_usable(&self) -> bool {
         !self.id.is_empty()
     }

@@ -19,6 +19,11 @@ impl Cursors {
         hasher.write(cursor.as_bytes());
         self.seen.insert(hasher.finish())
     }
+
+    /// How many there were.
+    pub(super) fn len(&self) -> usize {
+        self.seen.len()
+    }
 }
 
 impl Default for Cursors {

@@ -29,6 +29,8 @@ pub(super) struct Pass<'w, P> {
     trail: Vec<Place>,
     /// The last user accepted.
     last_user: Option<String>,
+    /// The most users, and the most cursors.
+    most: usize,
     progress: &'w mut Progress,
 }
 
@@ -61,6 +63,7 @@ impl<'w, P: Pages> Pass<'w, P> {
         telemetry: &'w OrganizationTelemetry,
         composition: Composition,
         roster: roster::Builder,
+        most: usize,
         progress: &'w mut Progress,
     ) -> Self {
         Self {
@@ -71,6 +74,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             cursors: Cursors::default(),
             trail: Vec::new(),
             last_user: None,
+            most,
             progress,
         }
     }
@@ -141,6 +145,9 @@ impl<'w, P: Pages> Pass<'w, P> {
             }
         }
         self.composition.add_unreadable(page.unreadable);
+        if self.roster.len().max(self.cursors.len()) > self.most {
+            return Err(self.invalid(&format!("the list has more than {} users or pages", self.most)));
+        }
         self.progress.accepted += 1;
         if page.users.is_empty() {
             self.trail.push(place);

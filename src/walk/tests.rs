@@ -8,6 +8,8 @@ use super::*;
 use crate::admin_api::{Body, Detail};
 use crate::roster::Change;
 
+mod hostile;
+
 /// What a list does with a cursor that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum UnknownCursor {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test with a line number")]
 
+mod hostile;
 mod politeness;
 mod requests;
 mod rotation;

@@ -97,8 +97,13 @@ async fn a_walk_begins_with_the_key_that_the_file_holds_then() {
     let options = walk::Options {
         timeout: Duration::from_secs(5),
         stall_timeout: Duration::from_secs(5),
-        composition: composition::Options { stale_after: vec![], email_domains: vec![], projects_limit: 1 }
-            .into(),
+        composition: composition::Options {
+            stale_after: vec![],
+            email_domains: vec![],
+            projects_limit: 1,
+            project_names: true,
+        }
+        .into(),
     };
     let telemetry = OrganizationTelemetry::detached("acme");
     let walked = walk(&bench.client, &options, None, Clock::system(), &telemetry).await.unwrap();

@@ -17,6 +17,17 @@ pub(crate) const PAGE: &str = r#"{"object":"list","data":[{"id":"a"}],"last_id":
 #[derive(Clone)]
 pub(crate) enum Answer {
     Bytes(Vec<u8>),
+    /// Bytes, and then the end of the connection, by a reset or in order.
+    Cut {
+        bytes: Vec<u8>,
+        reset: bool,
+    },
+    /// Bytes, and then the same piece for ever, with a pause before each.
+    Endless {
+        head: Vec<u8>,
+        piece: Vec<u8>,
+        pause: Duration,
+    },
     Hang,
     Close,
 }
@@ -77,6 +88,23 @@ pub(crate) async fn serve_with(script: impl Fn(usize, &str) -> Answer + Send + S
                             Answer::Bytes(bytes) => {
                                 // The client may hang up on an answer that is too large.
                                 let _ = stream.write_all(&bytes).await;
+                            }
+                            Answer::Cut { bytes, reset } => {
+                                let _ = stream.write_all(&bytes).await;
+                                if reset {
+                                    stream.set_zero_linger().unwrap();
+                                }
+                                return;
+                            }
+                            Answer::Endless { head, piece, pause } => {
+                                let mut sent = stream.write_all(&head).await;
+                                while sent.is_ok() {
+                                    if !pause.is_zero() {
+                                        tokio::time::sleep(pause).await;
+                                    }
+                                    sent = stream.write_all(&piece).await;
+                                }
+                                return;
                             }
                             Answer::Hang => std::future::pending().await,
                             Answer::Close => return,
