@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -89,6 +90,12 @@ class Program:
 
         return wait_until(said, seconds, f"{pattern!r} in the output", lambda: self.output)[1]
 
+    @property
+    def peak_memory(self) -> int:
+        """The most memory it has ever had, in bytes."""
+        status = Path(f"/proc/{self._child.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
     def running(self) -> bool:
         return self._child.poll() is None
 
@@ -134,6 +141,23 @@ def serving(*flags: str, **env: str) -> Iterator[tuple[Program, str]]:
     """Runs `serve` on a free port for the time of the block; gives the program and the URL of its root."""
     with exporter("serve", "--web.listen-address=127.0.0.1:0", *flags, **env) as child:
         yield child, "http://" + child.find(r'addresses"?[=:]"?(127\.0\.0\.1:\d+)')
+
+
+@contextmanager
+def listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Accepts connections on a free port for the time of the block, each handled in a thread of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
 
 
 def free_port() -> int:

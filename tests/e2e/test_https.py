@@ -3,17 +3,16 @@
 import ssl
 import tempfile
 import unittest
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socket import SHUT_WR, create_connection, create_server, socket
+from socket import SHUT_WR, create_connection, socket
 from threading import Thread
 
 import trustme
 
 from exposition import parse, value
 from fake_api import ADMIN_KEY, Entry, fake_api
-from harness import run
+from harness import listening, run
 
 
 def pump(source: socket, target: socket) -> None:
@@ -35,31 +34,15 @@ def join(one: socket, other: socket) -> None:
         back.join()
 
 
-@contextmanager
-def listening(handle) -> Iterator[int]:
-    """Accepts connections on a free port for the time of the block, each handled in a thread of its own."""
-    with create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                Thread(target=handle, args=(connection,), daemon=True).start()
-
-        Thread(target=accept, daemon=True).start()
-        yield server.getsockname()[1]
-
-
 class Https(unittest.TestCase):
     def setUp(self) -> None:
         directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        authority = trustme.CA()
+        self.authority = trustme.CA()
         self.ca_file = directory / "ca.pem"
-        authority.cert_pem.write_to_path(str(self.ca_file))
+        self.authority.cert_pem.write_to_path(str(self.ca_file))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
+        self.authority.issue_cert("localhost").configure_cert(context)
+        self.context = context
         entries = [Entry(b'{"object":"organization.user","id":"a","added_at":1711471533}', "a")]
         self.api = self.enterContext(fake_api(entries))
         behind = int(self.api.base_url.split(":")[2].split("/")[0])
@@ -100,6 +83,17 @@ class Https(unittest.TestCase):
         result = self.once(f"--openai.ca-file={self.ca_file}", host="127.0.0.1")
         self.assertEqual(result.code, 1)
         self.assertIn("result=tls", result.err)
+        self.assertEqual(self.api.requests, [], "the key went nowhere")
+
+    def test_a_certificate_that_is_out_of_date_is_refused(self):
+        now, day = datetime.now(UTC), timedelta(days=1)
+        for since, until in ((now - 2 * day, now - day), (now + day, now + 2 * day)):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.authority.issue_cert("localhost", not_before=since, not_after=until).configure_cert(context)
+            self.context.sni_callback = lambda connection, *_, context=context: setattr(connection, "context", context)
+            result = self.once(f"--openai.ca-file={self.ca_file}")
+            self.assertEqual(result.code, 1)
+            self.assertIn("result=tls", result.err)
         self.assertEqual(self.api.requests, [], "the key went nowhere")
 
     def test_https_goes_through_the_proxy_unless_the_host_is_exempt(self):
