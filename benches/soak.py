@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 KEY = "sk-admin-soak"
 FAULTS = ["status-500:0.02", "status-429:0.005", "reset:0.02", "truncate:0.02", "html:0.005", "hang:0.002"]
-FAULTS += ["repeat-cursor:0.002", "missing-cursor:0.01", "duplicate:0.02", "wrong-types:0.05", "huge:0.002"]
+FAULTS += ["repeat-cursor:0.002", "missing-cursor:0.01", "duplicate:0.02", "wrong-types:0.05", "huge:0.01"]
 SCRAPE_EVERY = 0.2
 # What the last fifth may need above the second: 10 % and 2 MB of memory, and no file.
 GROWTH, SLACK_MB = 1.1, 2
