@@ -221,15 +221,18 @@ fn mask(word: &str) -> Option<&'static str> {
 
 /// A text from outside that should be an identifier.
 pub(super) fn identifier(text: &str, keys: &Keys) -> String {
-    let text = keys.redact(text);
-    match mask(&text) {
-        Some(mask) => mask.to_owned(),
-        None => text
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-            .take(64)
-            .collect(),
-    }
+    const LONGEST: usize = 64;
+    let bare = |text: &str| -> String {
+        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')).collect()
+    };
+    let mut clean = bare(text);
+    // Taking characters out can put a key together.
+    let masked = match mask(text).or(mask(&clean)) {
+        None if keys.any_in(&clean, bare) => Some("<key>"),
+        masked => masked,
+    };
+    clean.truncate(LONGEST);
+    masked.map_or(clean, str::to_owned)
 }
 
 #[cfg(test)]
@@ -275,7 +278,17 @@ mod tests {
             (identifier("sk-1", &keys()), identifier("jo@x", &keys())),
             ("<key>".into(), "<address>".into())
         );
-        assert_eq!(identifier("very-secret", &keys()), "key");
+        assert_eq!(identifier("very-secret", &keys()), "<key>");
+    }
+
+    #[test]
+    fn an_identifier_is_no_key_that_was_cut_into_pieces() {
+        for text in ["very!-secret", "\u{e4}very-\u{200b}secret.", "x very- secret", "s!k-1", "s\0k-proj-1"] {
+            assert_eq!(identifier(text, &keys()), "<key>", "{text:?}");
+        }
+        let odd = Keys::only(AdminKey::parse("very+secret").unwrap());
+        assert_eq!(identifier("id-very secret", &odd), "<key>");
+        assert_eq!(identifier("id-very", &Keys::only(AdminKey::parse("+").unwrap())), "id-very");
     }
 
     #[test]

@@ -112,6 +112,12 @@ impl Keys {
         Self(std::iter::once(key.clone()).chain(earlier).take(Self::MOST).collect())
     }
 
+    /// Whether any key, made bare as `text` was, stands in it.
+    pub(super) fn any_in(&self, text: &str, bare: impl Fn(&str) -> String) -> bool {
+        let mut secrets = self.0.iter().map(|key| bare(key.0.expose_secret()));
+        secrets.any(|secret| !secret.is_empty() && text.contains(&secret))
+    }
+
     /// `text` with every occurrence of every key taken out.
     pub(super) fn redact(&self, text: &str) -> String {
         let mut secrets: Vec<&str> = self.0.iter().map(|key| key.0.expose_secret()).collect();
