@@ -41,7 +41,7 @@ impl BaseUrl {
     ///
     /// If it is no such URL; see [`BaseUrlError`].
     pub fn parse(text: &str, allow_http: bool) -> Result<Self, BaseUrlError> {
-        let url = Url::parse(text.trim()).map_err(|error| BaseUrlError::Invalid(error.to_string()))?;
+        let mut url = Url::parse(text.trim()).map_err(|error| BaseUrlError::Invalid(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(BaseUrlError::Scheme);
         }
@@ -51,6 +51,8 @@ impl BaseUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(BaseUrlError::QueryOrFragment);
         }
+        // What is shown, compared and asked for is one URL, however many slashes it ended with.
+        url.set_path(url.path().to_owned().trim_end_matches('/'));
         let base_url = Self(url);
         if base_url.is_plain_http() && !allow_http && !base_url.is_loopback() {
             return Err(BaseUrlError::PlainHttp);
@@ -95,6 +97,19 @@ mod tests {
 
     fn page(base: &str, after: Option<&str>) -> String {
         BaseUrl::parse(base, false).unwrap().users(after).to_string()
+    }
+
+    #[test]
+    fn slashes_at_the_end_make_no_difference_to_what_is_asked_compared_or_shown() {
+        let plain = BaseUrl::parse("https://a.example/v1", false).unwrap();
+        for text in ["https://a.example/v1/", "https://a.example/v1//"] {
+            let base_url = BaseUrl::parse(text, false).unwrap();
+            assert_eq!((&base_url, base_url.to_string()), (&plain, plain.to_string()), "{text}");
+            assert_eq!(base_url.users(None), plain.users(None), "{text}");
+        }
+        for text in ["https://a.example", "https://a.example/", "https://a.example//"] {
+            assert_eq!(page(text, None), "https://a.example/organization/users?limit=100", "{text}");
+        }
     }
 
     #[test]
