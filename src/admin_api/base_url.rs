@@ -24,6 +24,9 @@ pub enum BaseUrlError {
     /// A query or a fragment.
     #[error("it has a query or a fragment; take off what follows the path")]
     QueryOrFragment,
+    /// A key in the wrong place: the URL stands in logs.
+    #[error("it holds what looks like an admin key; take it out")]
+    Key,
     /// Plain http to another host.
     #[error(
         "plain http would send the admin key unencrypted; use https, or --openai.allow-http if the way is safe"
@@ -50,6 +53,10 @@ impl BaseUrl {
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(BaseUrlError::QueryOrFragment);
+        }
+        // The URL is in lower case by now where that makes no difference, and without blanks.
+        if url.as_str().contains("sk-admin-") {
+            return Err(BaseUrlError::Key);
         }
         // What is shown, compared and asked for is one URL, however many slashes it ended with.
         url.set_path(url.path().to_owned().trim_end_matches('/'));
@@ -142,6 +149,10 @@ mod tests {
         assert_eq!(BaseUrl::parse("https://a:b@host/v1", true), Err(BaseUrlError::UserInfo));
         assert_eq!(BaseUrl::parse("https://host/v1?x=1", true), Err(BaseUrlError::QueryOrFragment));
         assert_eq!(BaseUrl::parse("ftp://host/v1", true), Err(BaseUrlError::Scheme));
+        for url in ["https://host/sk-admin-1/v1", "https://SK-\tadmin-1/v1", "https://host//sk-admin-1@host"]
+        {
+            assert_eq!(BaseUrl::parse(url, true), Err(BaseUrlError::Key), "{url}");
+        }
         assert!(matches!(BaseUrl::parse("api.openai.com", true), Err(BaseUrlError::Invalid(_))));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Environment;
 use super::error::{ConfigError, Place, did_you_mean};
 use super::settings::{Setting, User, all};
-use super::values::read_file;
+use super::values::{no_key, read_file};
 use super::yaml::{self, Node, Value};
 
 /// The largest configuration file that is read, in bytes.
@@ -198,13 +198,17 @@ pub(super) fn parse_placed<T, E: Display>(
     placed: &Placed,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, ConfigError> {
-    parse(&placed.text).map_err(|error| {
+    let wrong = |error: String| {
         let what = match (&placed.place, setting.key) {
             (Place::File { .. }, Some(key)) => format!("{key}: {error}"),
-            _ => error.to_string(),
+            _ => error,
         };
         ConfigError::new(placed.place.clone(), what)
-    })
+    };
+    if !setting.names_key() {
+        no_key(&placed.text).map_err(|error| wrong(error.to_owned()))?;
+    }
+    parse(&placed.text).map_err(|error| wrong(error.to_string()))
 }
 
 /// The entry `key` of a map.

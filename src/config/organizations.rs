@@ -1,5 +1,6 @@
 //! The organizations: those of the file, or the one that flags and environment describe.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -188,11 +189,11 @@ fn from_file(node: &Node, defaults: &Defaults, layers: &Layers) -> Result<Organi
 fn key_of(node: &Node, name: &str, environment: &Environment) -> Result<(AdminKey, KeySource), ConfigError> {
     match (one(node, "admin_key_file")?, one(node, "admin_key_env")?) {
         (Some(file), None) => {
-            let (key, path) = at(&file, key_in_file)?;
+            let (key, path) = key_at(&file, key_in_file)?;
             Ok((key, KeySource::File(path)))
         }
         (None, Some(variable)) => {
-            let key = at(&variable, |name| {
+            let key = key_at(&variable, |name| {
                 let text = environment.get(name).filter(|text| !text.trim().is_empty());
                 let text = text.ok_or_else(|| format!("the environment variable {name:?} is not set"))?;
                 AdminKey::parse(text).map_err(|error| format!("{name} holds no admin key: {error}"))
@@ -224,7 +225,13 @@ fn one(node: &Node, key: &str) -> Result<Option<Placed>, ConfigError> {
     }
 }
 
-fn at<T, E: std::fmt::Display>(
+fn at<T, E: Display>(placed: &Placed, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, ConfigError> {
+    values::no_key(&placed.text).map_err(|error| ConfigError::new(placed.place.clone(), error))?;
+    key_at(placed, parse)
+}
+
+/// The same for what names a key.
+fn key_at<T, E: Display>(
     placed: &Placed,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, ConfigError> {

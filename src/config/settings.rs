@@ -372,6 +372,11 @@ impl Setting {
         }
     }
 
+    /// Whether its value is a key or the path of one; no other value may look like a key.
+    pub(super) fn names_key(&self) -> bool {
+        matches!(self.flag, "admin-key" | "openai.admin-key-file")
+    }
+
     /// The environment variable that sets it.
     pub fn variable(&self) -> String {
         format!("OPENAI_ORG_EXPORTER_{}", self.flag.to_uppercase().replace(['.', '-'], "_"))

@@ -205,6 +205,24 @@ fn every_mistake_has_its_line() {
             "config.yaml:1:42: the environment variable \"<key>\" is not set",
         ),
         (
+            &["--organization=sk-admin-planted-here"],
+            &[KEY],
+            None,
+            "flag --organization: this looks like an admin key; put it into a file or an environment variable",
+        ),
+        (
+            &[],
+            &[("A", "sk-admin-a")],
+            Some("organizations: [{name: a, admin_key_env: A, email_domains: [SK-Admin-planted.here]}]"),
+            "config.yaml:1:61: this looks like an admin key; put it into a file or an environment variable",
+        ),
+        (
+            &[],
+            &[KEY],
+            Some("openai: {base_url: \"https://SK-\\tadmin-planted-here/v1\"}"),
+            "config.yaml:1:20: openai.base_url: it holds what looks like an admin key; take it out",
+        ),
+        (
             &[],
             &[KEY],
             Some("sk-admin-planted-here: 1"),

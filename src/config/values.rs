@@ -227,6 +227,14 @@ pub(super) fn certificates(path: &str) -> Result<(String, Vec<u8>), String> {
     }
 }
 
+/// Refuses what looks like an admin key: all values but keys and their files are shown, in logs, pages and metrics.
+pub(super) fn no_key(text: &str) -> Result<&str, &'static str> {
+    match text.to_ascii_lowercase().contains("sk-admin-") {
+        true => Err("this looks like an admin key; put it into a file or an environment variable"),
+        false => Ok(text),
+    }
+}
+
 /// A name of an organization, which is the value of a label.
 pub(super) fn organization_name(text: &str) -> Result<String, String> {
     let name = text.trim();
