@@ -193,9 +193,23 @@ impl fmt::Display for Detail {
 /// line, and short.
 pub(super) fn harmless(text: &str, keys: &Keys) -> String {
     const LONGEST: usize = 200;
-    let visible: String = text.chars().filter(|c| !c.is_control() || c.is_whitespace()).collect();
+    // What no eye sees can stand between the letters of a key.
+    let visible: String = text
+        .chars()
+        .filter(|c| {
+            c.is_ascii_graphic()
+                || c.is_whitespace()
+                || c.is_alphanumeric()
+                || matches!(c, '\u{ff20}' | '\u{fe6b}')
+        })
+        .collect();
+    let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
+    let in_one_piece = keys.redact(&visible);
+    if keys.any_in(&bare(&in_one_piece), bare) {
+        return "<a text with a key in it>".to_owned();
+    }
     let mut clean = String::new();
-    for word in keys.redact(&visible).split_whitespace() {
+    for word in in_one_piece.split_whitespace() {
         clean.push_str(mask(word).unwrap_or(word));
         clean.push(' ');
         if clean.len() > LONGEST {
@@ -273,6 +287,10 @@ mod tests {
             harmless("s\0k-1 jo%40x.com jo\u{ff20}x.com very\u{1b}-secret", &keys()),
             "<key> <address> <address> <key>"
         );
+        for broken in ["no very-\nsecret", "very -sec ret", "ve\u{200b}ry-secret"] {
+            assert!(!harmless(broken, &keys()).replace(' ', "").contains("secret"), "{broken:?}");
+        }
+        assert_eq!(harmless("s\u{200b}k-admin", &keys()), "<key>");
         assert_eq!(identifier("a b\"c\n", &keys()), "abc");
         assert_eq!(
             (identifier("sk-1", &keys()), identifier("jo@x", &keys())),

@@ -1,5 +1,6 @@
 //! What a request passes before it is sent: the budget of its admin key, and a place among those in flight.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,11 @@ use super::budget::{Budget, Grant, Turn};
 
 /// The places for requests in flight that all clients of the process share. Clones are of the same places.
 #[derive(Debug, Clone)]
-pub struct InFlight(Arc<Semaphore>);
+pub struct InFlight {
+    all: Arc<Semaphore>,
+    /// The part of them that is open to whom an answer did not come in time: others keep the rest.
+    suspect: Arc<Semaphore>,
+}
 
 /// The gate of one client.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Gate {
     budget: Mutex<Budget>,
     own: InFlight,
     shared: InFlight,
+    /// Whether the latest request had no answer in time.
+    suspect: AtomicBool,
 }
 
 /// Leave to send one request, until it is dropped.
@@ -26,6 +33,7 @@ pub(super) struct Gate {
 pub(super) struct Pass {
     _own: OwnedSemaphorePermit,
     _shared: OwnedSemaphorePermit,
+    _suspect: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is no leave before the deadline.
@@ -42,14 +50,16 @@ pub(super) enum Closed {
 impl InFlight {
     /// `most` places; at least one.
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))))
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
+        let places = |number: usize| Arc::new(Semaphore::new(number));
+        Self { all: places(most), suspect: places((most / 2).max(1)) }
     }
+}
 
-    /// A place, or `None` if none is free before `deadline`.
-    async fn place(&self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
-        let place = timeout_at(deadline, self.0.clone().acquire_owned()).await.ok()?;
-        Some(place.expect("the semaphore is never closed"))
-    }
+/// One of `places`, or `None` if none is free before `deadline`.
+async fn place(places: &Arc<Semaphore>, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+    let place = timeout_at(deadline, places.clone().acquire_owned()).await.ok()?;
+    Some(place.expect("the semaphore is never closed"))
 }
 
 impl Gate {
@@ -60,6 +70,7 @@ impl Gate {
             budget: Mutex::default(),
             own: InFlight::new(own),
             shared,
+            suspect: AtomicBool::new(false),
         }
     }
 
@@ -75,16 +86,32 @@ impl Gate {
                 sleep_until(at).await;
                 continue;
             }
-            let (Some(own), Some(shared)) =
-                (self.own.place(deadline).await, self.shared.place(deadline).await)
-            else {
+            let Some((own, suspect, shared)) = self.places(deadline).await else {
                 return Err(Closed::Places(now.elapsed()));
             };
             // While this request waited for its places the budget can have closed.
             if self.budget().take(Instant::now()) == Turn::Now {
-                return Ok(Pass { _own: own, _shared: shared });
+                return Ok(Pass { _own: own, _shared: shared, _suspect: suspect });
             }
         }
+    }
+
+    /// A place of this client, one of all, and, where it is suspect, one of those that are open to it.
+    async fn places(
+        &self,
+        deadline: Instant,
+    ) -> Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>, OwnedSemaphorePermit)> {
+        let own = place(&self.own.all, deadline).await?;
+        let suspect = match self.suspect.load(Relaxed) {
+            true => Some(place(&self.shared.suspect, deadline).await?),
+            false => None,
+        };
+        Some((own, suspect, place(&self.shared.all, deadline).await?))
+    }
+
+    /// A request ended, with an answer in time or not.
+    pub(super) fn ended(&self, in_time: bool) {
+        self.suspect.store(!in_time, Relaxed);
     }
 
     /// An answer said what is left.
@@ -176,6 +203,26 @@ mod tests {
                 drop(pass);
             });
         assert_eq!(waited, Ok(Duration::from_secs(21)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gets_no_answers_leaves_half_of_the_places_to_others() {
+        let shared = InFlight::new(4);
+        let hanging: Vec<Gate> = (0..10).map(|_| Gate::new("a", 1, shared.clone())).collect();
+        let healthy = Gate::new("b", 4, shared);
+        let mut passes = vec![];
+        for gate in &hanging {
+            gate.ended(false);
+            if let Ok(Ok(pass)) = timeout(SOON, gate.pass(in_an_hour())).await {
+                passes.push(pass);
+            }
+        }
+        assert_eq!(passes.len(), 2);
+        let others = [healthy.pass(in_an_hour()).await, healthy.pass(in_an_hour()).await];
+        assert!(others.iter().all(Result::is_ok));
+        drop(others);
+        hanging[9].ended(true);
+        assert!(hanging[9].pass(Instant::now() + SOON).await.is_ok(), "an answer takes the suspicion away");
     }
 
     #[tokio::test(start_paused = true)]

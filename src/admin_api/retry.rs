@@ -50,10 +50,11 @@ pub(super) fn back_off(attempt: u32, chance: f64) -> Duration {
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let milliseconds = number(headers, "retry-after-ms").map(|value| value / 1000.0);
     if let Some(seconds) = milliseconds.or_else(|| number(headers, "retry-after")) {
-        return Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero()).or(
+        return match Duration::try_from_secs_f64(seconds) {
+            Ok(wait) => (!wait.is_zero()).then_some(wait),
             // Too large for a Duration is too long as well.
-            (seconds > 0.0).then_some(Duration::MAX),
-        );
+            Err(_) => (seconds > 0.0).then_some(Duration::MAX),
+        };
     }
     let date = httpdate::parse_http_date(text(headers, "retry-after")?).ok()?;
     date.duration_since(now).ok().filter(|wait| !wait.is_zero())

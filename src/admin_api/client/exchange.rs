@@ -57,6 +57,8 @@ impl Client {
                 Err(Failure { error, verdict: Verdict::Retry })
             }
         };
+        let timed_out = matches!(&outcome, Err(Failure { error: Error::Timeout(_), .. }));
+        self.gate.ended(!timed_out);
         self.telemetry.api_request(status.map(|status| status.as_u16()), start.elapsed());
         outcome
     }
@@ -116,8 +118,9 @@ impl Client {
     /// Takes what an answer says of the requests that are left, for all requests of this key.
     fn note_limits(&self, status: StatusCode, headers: &HeaderMap) {
         let grant = Grant::read(headers);
-        if let Some(remaining) = grant.and_then(|grant| u32::try_from(grant.remaining).ok()) {
-            self.telemetry.api_rate_limit_remaining(remaining.into());
+        if let Some(grant) = &grant {
+            #[expect(clippy::cast_precision_loss, reason = "limits stay far below 2^53")]
+            self.telemetry.api_rate_limit_remaining(grant.remaining as f64);
         }
         let asked = match status {
             StatusCode::TOO_MANY_REQUESTS => retry_after(headers, SystemTime::now()),
