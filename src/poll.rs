@@ -176,6 +176,9 @@ impl<P: Pages + Send + 'static> Poller<P> {
         let numbers = Numbers::of(state.roster.as_deref(), &walk.roster);
         match memory.plausibility.judge(numbers, &walk.roster, max_drop) {
             Verdict::Publish => {}
+            Verdict::PublishDrop => {
+                report::confirmed_drop(&self.organization.name, numbers.now, numbers.before);
+            }
             Verdict::NewBaseline => {
                 report::new_baseline(&self.organization.name, numbers.shared);
                 walk.changes = None;

@@ -145,7 +145,7 @@ impl Roster {
         if !self.entries.insert(hash, attributes.bits()) {
             return None;
         }
-        self.fingerprint = (self.fingerprint + self.mark(user, attributes)) % FINGERPRINT_MODULUS;
+        self.fingerprint = (self.fingerprint + mark(user, attributes)) % FINGERPRINT_MODULUS;
         Some((hash, attributes))
     }
 
@@ -157,25 +157,27 @@ impl Roster {
     pub fn role(&self, attributes: Attributes) -> &str {
         self.roles.label(attributes.role())
     }
-
-    /// What a user adds to the fingerprint. Its key is known to all, as exporters must agree.
-    fn mark(&self, user: &User<'_>, attributes: Attributes) -> u64 {
-        let mut hasher = SipHasher24::new();
-        for text in
-            [&*user.id, self.role(attributes), Status::of(user).label(), attributes.scim_managed().label()]
-        {
-            hasher.write(text.as_bytes());
-            // No UTF-8 text holds this byte, so texts cannot run into each other.
-            hasher.write(&[0xff]);
-        }
-        hasher.finish() % FINGERPRINT_MODULUS
-    }
 }
 
 impl Default for Roster {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What a user adds to the fingerprint. Its key is known to all, and the role is the API's, not a number of ours, as
+/// exporters with different pasts must agree.
+fn mark(user: &User<'_>, attributes: Attributes) -> u64 {
+    let role = user.role.value().map(|role| role.trim()).filter(|role| !role.is_empty());
+    let mut hasher = SipHasher24::new();
+    for text in
+        [&*user.id, role.unwrap_or("unknown"), Status::of(user).label(), attributes.scim_managed().label()]
+    {
+        hasher.write(text.as_bytes());
+        // No UTF-8 text holds this byte, so texts cannot run into each other.
+        hasher.write(&[0xff]);
+    }
+    hasher.finish() % FINGERPRINT_MODULUS
 }
 
 /// SipHash-2-4, which its authors specify byte by byte: the same on every machine and in every version.

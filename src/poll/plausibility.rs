@@ -41,6 +41,8 @@ pub(super) enum Doubt {
 pub(super) enum Verdict {
     /// It is published, with its changes.
     Publish,
+    /// The same, after it was held back.
+    PublishDrop,
     /// It is published as a beginning: between two organizations nothing changes.
     NewBaseline,
     /// It waits for a second one.
@@ -63,7 +65,7 @@ impl Doubt {
             return Some(Doubt::DifferentOrganization);
         }
         let watched = max_drop > 0.0 && max_drop < 1.0;
-        let gone = before.saturating_sub(now);
+        let gone = before.saturating_sub(shared);
         let too_many = gone > ALWAYS_MAY_LEAVE && part(gone, before) > max_drop;
         (watched && gone > 0 && (too_many || now == 0)).then_some(Doubt::Drop)
     }
@@ -91,7 +93,7 @@ impl Plausibility {
             Some((held, first)) if held == doubt && agree(&first, roster) => {
                 self.held = None;
                 match doubt {
-                    Doubt::Drop => Verdict::Publish,
+                    Doubt::Drop => Verdict::PublishDrop,
                     Doubt::DifferentOrganization => Verdict::NewBaseline,
                 }
             }
@@ -159,6 +161,7 @@ mod tests {
         assert_eq!(doubt(100, 100, 50), None);
         assert_eq!(doubt(10, 1_000, 10), None, "everybody is still there");
         assert_eq!(doubt(1_000, 20, 20), Some(Doubt::Drop), "they were all there before");
+        assert_eq!(doubt(1_000, 502, 251), Some(Doubt::Drop), "who came does not make up for who is gone");
         assert_eq!(doubt(1_000, 20, 3), Some(Doubt::DifferentOrganization));
     }
 
@@ -195,8 +198,8 @@ mod tests {
     #[test]
     fn a_second_walk_that_met_the_same_users_confirms_the_first() {
         let judge = |walks: &[Range<u32>]| rosters().judge(0..1_000, walks, HALF);
-        assert_eq!(judge(&[0..100, 0..95]), [HELD, Verdict::Publish]);
-        assert_eq!(judge(&[0..100, 0..94, 0..0, 0..0]), [HELD, HELD, HELD, Verdict::Publish]);
+        assert_eq!(judge(&[0..100, 0..95]), [HELD, Verdict::PublishDrop]);
+        assert_eq!(judge(&[0..100, 0..94, 0..0, 0..0]), [HELD, HELD, HELD, Verdict::PublishDrop]);
         assert_eq!(judge(&[0..100, 100..200]), [HELD, HELD], "as many, and others");
     }
 
@@ -220,7 +223,7 @@ mod tests {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of few users")]
             let shared = (before.min(now) as f64 * share) as u64;
             let doubt = Doubt::of(numbers(before, now, shared), HALF);
-            let lost = before > 0 && now == 0 || before > now && before - now > 10 && now * 2 < before;
+            let lost = before > 0 && now == 0 || before - shared > 10 && shared * 2 < before;
             if lost {
                 prop_assert!(doubt.is_some());
             }

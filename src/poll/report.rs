@@ -38,6 +38,16 @@ pub(super) fn slow(organization: &str, duration: Duration, max_age: Duration) {
     );
 }
 
+/// Says that many users are gone indeed.
+pub(super) fn confirmed_drop(organization: &str, users: u64, users_before: u64) {
+    tracing::warn!(
+        organization,
+        users,
+        users_before,
+        "a second walk met the same users: the drop is believed, and published"
+    );
+}
+
 /// Says that an organization has become another.
 pub(super) fn new_baseline(organization: &str, users_in_both: u64) {
     tracing::warn!(
@@ -78,6 +88,11 @@ fn report(organization: &str, changes: &Changes) {
         Change::ALL.iter().copied().filter(|kind| *kind != Change::Removed).collect();
     kinds.sort_by_key(|kind| changes.of(*kind));
     let mut lines = changes.removals().len();
+    let rest =
+        changes.of(Change::Removed) - changes.removals().iter().map(|removal| removal.users).sum::<u64>();
+    if rest > 0 {
+        tracing::info!(organization, change = Change::Removed.label(), users = rest, "more users changed");
+    }
     for kind in kinds {
         let sightings = changes.sightings().iter().filter(|sighting| sighting.change == kind);
         let room = MOST_LINES.saturating_sub(lines);

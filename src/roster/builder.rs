@@ -44,14 +44,14 @@ impl Builder {
     pub fn finish(mut self) -> (Roster, Option<Changes>) {
         self.roster.entries.shrink();
         let Some(before) = self.before else { return (self.roster, None) };
-        let mut now = self.roster.entries().peekable();
-        for (hash, attributes) in before.entries() {
-            while now.next_if(|(next, _)| *next < hash).is_some() {}
-            if now.peek().is_none_or(|(next, _)| *next != hash) {
-                self.changes.miss(&before, attributes);
-            }
-        }
+        let (roster, mut changes) = (self.roster, self.changes);
+        let mut now = roster.entries().peekable();
+        let gone = before.entries().filter(|(hash, _)| {
+            while now.next_if(|(next, _)| next < hash).is_some() {}
+            now.peek().is_none_or(|(next, _)| next != hash)
+        });
+        changes.miss(&before, gone.map(|(_, attributes)| attributes));
         drop(now);
-        (self.roster, Some(self.changes))
+        (roster, Some(changes))
     }
 }

@@ -1,5 +1,8 @@
 //! What changed from one roster to the next.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::{Attributes, Roster};
 use crate::composition::{AccountType, Names, label_enum};
 
@@ -41,6 +44,9 @@ label_enum! {
 
 /// Sightings kept of each kind of change; more are only counted.
 pub(super) const MOST_SIGHTINGS: usize = 200;
+
+/// Kinds of removed users, by role and account type, that are kept apart.
+pub(super) const MOST_REMOVALS: usize = 20;
 
 /// Everything that changed, as counts and, for the log, as some sightings.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -91,7 +97,7 @@ impl Changes {
         &self.sightings
     }
 
-    /// Everybody who is gone.
+    /// Those who are gone, the most frequent kinds.
     pub fn removals(&self) -> &[Removal] {
         &self.removals
     }
@@ -132,18 +138,25 @@ impl Changes {
         }
     }
 
-    /// Somebody who was in `before` is gone.
-    pub(super) fn miss(&mut self, before: &Roster, attributes: Attributes) {
-        self.users[Change::Removed as usize] += 1;
-        let (role, account_type) = (before.role(attributes), attributes.account_type());
-        let known = self
-            .removals
-            .iter_mut()
-            .find(|removal| &*removal.role == role && removal.account_type == account_type);
-        match known {
-            Some(removal) => removal.users += 1,
-            None => self.removals.push(Removal { role: role.into(), account_type, users: 1 }),
+    /// Everybody of `before` who is gone.
+    pub(super) fn miss(&mut self, before: &Roster, gone: impl Iterator<Item = Attributes>) {
+        let mut numbers = BTreeMap::<(usize, usize), (Attributes, u64)>::new();
+        for attributes in gone {
+            let kind = (attributes.role(), attributes.account_type() as usize);
+            numbers.entry(kind).or_insert((attributes, 0)).1 += 1;
         }
+        self.users[Change::Removed as usize] = numbers.values().map(|(_, users)| users).sum();
+        let mut removals: Vec<Removal> = numbers
+            .into_values()
+            .map(|(attributes, users)| Removal {
+                role: before.role(attributes).into(),
+                account_type: attributes.account_type(),
+                users,
+            })
+            .collect();
+        removals.sort_by_key(|removal| Reverse(removal.users));
+        removals.truncate(MOST_REMOVALS);
+        self.removals = removals;
     }
 
     fn count(&mut self, change: Change, id: &str, from: Option<&str>, to: &str) {
