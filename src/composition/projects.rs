@@ -7,6 +7,9 @@ use super::figures::{Label, Row, row};
 use super::names::{Names, OTHER, UNKNOWN, Values, at};
 use crate::admin_api::{self, Field};
 
+/// Projects and roles in them that are told apart; further roles of a project are [`OTHER`]. No organization comes near.
+const MOST_PAIRS: usize = 200_000;
+
 /// The longest project name in characters; a longer one is cut.
 const LONGEST_PROJECT_NAME: usize = 64;
 
@@ -16,6 +19,8 @@ pub(super) struct Projects {
     ids: Names,
     roles: Names,
     projects: Vec<ProjectCounts>,
+    /// Roles told apart in all projects together.
+    pairs: usize,
     /// Users who have a list of projects.
     listed: u64,
     /// Users whose list is empty.
@@ -56,7 +61,9 @@ impl Projects {
                 if counts.name.is_none() && id > OTHER {
                     counts.name = project.name.value().and_then(|name| project_name(name));
                 }
-                (id, self.roles.number(&project.role))
+                let role = self.roles.number(&project.role);
+                let is_told_apart = self.pairs < MOST_PAIRS || counts.roles.contains_key(&role);
+                (id, if is_told_apart { role } else { OTHER })
             })
             .collect();
         memberships.sort_unstable();
@@ -65,6 +72,7 @@ impl Projects {
         for (id, role) in memberships {
             let counts = &mut self.projects[id];
             counts.users += u64::from(last != Some(id));
+            self.pairs += usize::from(!counts.roles.contains_key(&role));
             *counts.roles.entry(role).or_default() += 1;
             last = Some(id);
         }
@@ -165,6 +173,7 @@ impl Default for Projects {
             ids: Names::new(100_000),
             roles: Names::new(4096),
             projects: Vec::new(),
+            pairs: 0,
             listed: 0,
             without: 0,
         }
