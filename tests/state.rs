@@ -110,6 +110,42 @@ fn a_second_exporter_is_told_the_pid_of_the_first() {
 }
 
 #[test]
+fn who_removed_the_lock_and_started_another_exporter_has_the_first_one_stop_writing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, lock) = (directory.path().join("state"), directory.path().join("state.lock"));
+    let first = open(&path);
+    fs::remove_file(&lock).unwrap();
+    first.file.write(&[generation(1, &roster(1))], &now()).unwrap();
+    assert!(lock.exists(), "taken again");
+    fs::remove_file(&lock).unwrap();
+    let second = open(&path);
+    let error = first.file.write(&[generation(2, &roster(1))], &now()).unwrap_err();
+    assert!(error.to_string().starts_with("another exporter (pid "), "{error}");
+    second.file.write(&[generation(3, &roster(1))], &now()).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_lock_is_not_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path().join("Cargo.lock");
+    fs::write(&other, "[[package]]").unwrap();
+    symlink("Cargo.lock", directory.path().join("state.lock")).unwrap();
+    for name in ["Cargo", "state"] {
+        assert_eq!(open(&directory.path().join(name)).warnings.len(), 1);
+        assert_eq!(fs::read_to_string(&other).unwrap(), "[[package]]");
+    }
+}
+
+#[test]
+fn a_link_to_a_file_that_is_still_to_be_made_stays_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("link");
+    symlink("real", &path).unwrap();
+    open(&path).file.write(&[generation(3, &roster(1))], &now()).unwrap();
+    assert!(directory.path().join("real").exists() && path.is_symlink());
+}
+
+#[test]
 fn a_link_stays_one_and_another_ones_leftover_is_not_followed() {
     let directory = tempfile::tempdir().unwrap();
     let (path, target) = (directory.path().join("link"), directory.path().join("real"));

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::lock::{Lock, LockError};
 use super::{Kept, format};
@@ -20,7 +21,8 @@ const DAMAGED_KEPT: usize = 3;
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
-    _lock: Option<Lock>,
+    /// `None` where files cannot be locked.
+    lock: Mutex<Option<Lock>>,
 }
 
 /// A state file, what was in it, and what is wrong with it, one line each.
@@ -42,8 +44,7 @@ impl StateFile {
     ///
     /// If another exporter has it.
     pub fn open(path: &Path, now: &Moment) -> Result<Opened, LockError> {
-        // Who replaces a link by a file takes it away from whoever made it.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = behind_links(path);
         let mut warnings = Vec::new();
         let lock = match Lock::acquire(&path) {
             Ok(lock) => Some(lock),
@@ -61,7 +62,7 @@ impl StateFile {
             Ok(Some(Err(damage))) => set_aside(&path, &damage.to_string(), &mut warnings),
             Err(error) => set_aside(&path, &format!("it cannot be read: {error}"), &mut warnings),
         };
-        Ok(Opened { file: Self { path, _lock: lock }, kept, warnings })
+        Ok(Opened { file: Self { path, lock: Mutex::new(lock) }, kept, warnings })
     }
 
     /// The path, links followed.
@@ -76,6 +77,7 @@ impl StateFile {
     ///
     /// If the new file cannot be written; the old one stays then.
     pub fn write(&self, organizations: &[Kept], now: &Moment) -> io::Result<()> {
+        self.keep_lock()?;
         let temporary = beside(&self.path, ".tmp");
         // One that a killed process left, or a link that somebody laid.
         match fs::remove_file(&temporary) {
@@ -91,6 +93,25 @@ impl StateFile {
                 Err(error)
             }
         }
+    }
+
+    /// Takes the lock again, should somebody have removed its file.
+    fn keep_lock(&self) -> io::Result<()> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.as_ref().is_some_and(|lock| !lock.is_in_place()) {
+            *lock = Some(Lock::acquire(&self.path).map_err(io::Error::other)?);
+        }
+        Ok(())
+    }
+}
+
+/// The file that a path names: who replaces a link by a file takes it away from whoever made it.
+fn behind_links(path: &Path) -> PathBuf {
+    match (fs::canonicalize(path), fs::read_link(path)) {
+        (Ok(path), _) => path,
+        // A link to a file that is still to be made.
+        (Err(_), Ok(target)) => path.parent().unwrap_or(Path::new(".")).join(target),
+        (Err(_), Err(_)) => path.to_owned(),
     }
 }
 
@@ -150,7 +171,9 @@ fn set_aside(path: &Path, why: &str, warnings: &mut Vec<String>) -> Vec<Kept> {
 fn damaged(path: &Path) -> Vec<(u64, PathBuf)> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let number = |file: &str| file.strip_prefix(name)?.strip_prefix(".damaged-")?.parse().ok();
+    let number = |file: &str| {
+        file.strip_prefix(name)?.strip_prefix(".damaged-")?.parse().ok().filter(|number| *number < u64::MAX)
+    };
     let mut found: Vec<(u64, PathBuf)> = fs::read_dir(directory)
         .into_iter()
         .flatten()

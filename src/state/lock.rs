@@ -1,14 +1,15 @@
 //! One exporter to a state file: two would overwrite each other's changes.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Holds the lock until it is dropped, or the process ends in whatever way.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 /// Why there is no lock.
@@ -37,6 +38,9 @@ impl Lock {
     pub(super) fn acquire(path: &Path) -> Result<Self, LockError> {
         let beside = super::file::beside(path, ".lock");
         let unavailable = |error: io::Error| LockError::Unavailable { path: beside.clone(), error };
+        if fs::symlink_metadata(&beside).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(unavailable(io::Error::other("it is a link")));
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -48,16 +52,37 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let read = file.take(32).read_to_string(&mut text);
-                let pid = read.ok().and_then(|_| text.trim().parse().ok());
+                let pid = content(&mut file).and_then(|text| text.trim().parse().ok());
                 return Err(LockError::InUse { path: path.to_owned(), pid });
             }
             Err(TryLockError::Error(error)) => return Err(unavailable(error)),
         }
-        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(unavailable)?;
-        Ok(Self { _file: file })
+        let is_a_lock = |text: &str| text.trim().is_empty() || text.trim().parse::<u32>().is_ok();
+        if !content(&mut file).is_some_and(|text| is_a_lock(&text)) {
+            return Err(unavailable(io::Error::other("it is no lock of an exporter")));
+        }
+        file.rewind()
+            .and_then(|()| file.set_len(0))
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(unavailable)?;
+        Ok(Self { file, path: beside })
     }
+
+    /// Whether the file that is locked is still the one that others would lock.
+    pub(super) fn is_in_place(&self) -> bool {
+        let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(held), Ok(there)) => identity(held) == identity(there),
+            _ => false,
+        }
+    }
+}
+
+/// The beginning of what is written in a lock.
+fn content(file: &mut File) -> Option<String> {
+    let mut text = String::new();
+    file.take(64).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 fn named(pid: Option<&u32>) -> String {
