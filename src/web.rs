@@ -9,6 +9,6 @@ mod routes;
 mod server;
 
 pub use listener::{ListenAddress, ListenAddressError};
-pub use reload::{ReloadOutcome, ReloadRequest, Reloads, reloads};
+pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;
 pub use server::{Options, serve};

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::web::Reloads;
+use crate::web::{NotAsked, Reloads};
 
 /// Cancels `shutdown` at the first SIGTERM or SIGINT; a second one ends the process at once, with code 1.
 ///
@@ -50,7 +50,7 @@ impl Hangups {
             while self.0.recv().await.is_some() {
                 tracing::info!("SIGHUP: reloading the configuration");
                 // What came of it stands in the log.
-                if reloads.ask().await.is_none() {
+                if reloads.ask().await == Err(NotAsked::Ending) {
                     return;
                 }
             }

@@ -60,6 +60,8 @@ pub(super) struct Supervisor<P> {
     at_start: Config,
     in_force: Config,
     running: BTreeMap<String, Running<P>>,
+    /// A reading that was given up. It cannot be ended, and as long as it hangs another one would too.
+    hung: Option<JoinHandle<Result<Config, ConfigError>>>,
 }
 
 /// An organization that is polled.
@@ -82,7 +84,7 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
     /// A supervisor of nobody yet; `config` is the one that will be applied first.
     pub(super) fn new(config: &Config, tools: Tools<P>) -> Self {
         let nobody = Config { organizations: Vec::new(), ..config.clone() };
-        Self { tools, at_start: config.clone(), in_force: nobody, running: BTreeMap::new() }
+        Self { tools, at_start: config.clone(), in_force: nobody, running: BTreeMap::new(), hung: None }
     }
 
     /// Makes everything that `config` needs and that can fail. Nothing changes yet.
@@ -252,15 +254,23 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
     }
 
     /// Reads the configuration and makes what it needs.
-    async fn read(&self) -> anyhow::Result<Prepared<P>> {
+    async fn read(&mut self) -> anyhow::Result<Prepared<P>> {
+        if self.hung.as_ref().is_some_and(|hung| !hung.is_finished()) {
+            anyhow::bail!(
+                "configuration: the reading of an earlier reload still hangs; see whether the file systems of the \
+                 configuration and its key files answer, and whether one of them is a pipe"
+            );
+        }
         let read = self.tools.read.clone();
-        let reading = timeout(READ_TIMEOUT, spawn_blocking(move || read())).await.map_err(|_| {
-            anyhow::anyhow!(
+        let mut reading = spawn_blocking(move || read());
+        let Ok(reading) = timeout(READ_TIMEOUT, &mut reading).await else {
+            self.hung = Some(reading);
+            anyhow::bail!(
                 "configuration: reading it and its key files took longer than {} s; see whether their file systems \
                  answer",
                 READ_TIMEOUT.as_secs()
-            )
-        })?;
+            );
+        };
         self.prepare(reading.context("the configuration cannot be read, by a fault of the exporter")??).await
     }
 

@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-/// More wait in the tasks that ask.
+/// Reloads that can wait; whoever comes then is sent away.
 const QUEUE: usize = 16;
 
 /// Where reloads are asked for. Clones ask in the same place.
@@ -16,6 +16,17 @@ pub struct ReloadRequest(oneshot::Sender<ReloadOutcome>);
 /// What came of a reload, in one line either way: what changed, or why nothing did.
 pub type ReloadOutcome = Result<String, String>;
 
+/// Why there is no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAsked {
+    /// Others wait already.
+    #[error("Many reloads wait already; one of them will read what is there by then.")]
+    Busy,
+    /// The process is about to end.
+    #[error("Shutting down.")]
+    Ending,
+}
+
 /// Where to ask, and where the requests come out.
 pub fn reloads() -> (Reloads, mpsc::Receiver<ReloadRequest>) {
     let (sender, receiver) = mpsc::channel(QUEUE);
@@ -23,11 +34,18 @@ pub fn reloads() -> (Reloads, mpsc::Receiver<ReloadRequest>) {
 }
 
 impl Reloads {
-    /// Asks for a reload and waits until it is done; nothing where the process is about to end.
-    pub async fn ask(&self) -> Option<ReloadOutcome> {
+    /// Asks for a reload and waits until it is done.
+    ///
+    /// # Errors
+    ///
+    /// If too many wait already, or the process is about to end.
+    pub async fn ask(&self) -> Result<ReloadOutcome, NotAsked> {
         let (sender, receiver) = oneshot::channel();
-        self.0.send(ReloadRequest(sender)).await.ok()?;
-        receiver.await.ok()
+        self.0.try_send(ReloadRequest(sender)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotAsked::Busy,
+            mpsc::error::TrySendError::Closed(_) => NotAsked::Ending,
+        })?;
+        receiver.await.map_err(|_| NotAsked::Ending)
     }
 }
 

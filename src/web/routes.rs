@@ -11,7 +11,7 @@ use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 use super::page;
-use super::reload::Reloads;
+use super::reload::{NotAsked, Reloads};
 use crate::clock::Clock;
 use crate::exposition;
 use crate::snapshot::Board;
@@ -115,13 +115,13 @@ impl Site {
             );
         };
         let outcome = match self.shutdown.is_cancelled() {
-            true => None,
+            true => Err(NotAsked::Ending),
             false => reloads.ask().await,
         };
         match outcome {
-            Some(Ok(done)) => text(StatusCode::OK, format!("{done}\n")),
-            Some(Err(why)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")),
-            None => text(StatusCode::SERVICE_UNAVAILABLE, "Shutting down.\n"),
+            Ok(Ok(done)) => text(StatusCode::OK, format!("{done}\n")),
+            Ok(Err(why)) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         }
     }
 
