@@ -145,7 +145,28 @@ impl Config {
             organizations: organizations::read(layers, &mut warnings)?,
             warnings,
         };
+        config.refuse_state_over_other_files(layers)?;
         Ok(config.warned())
+    }
+
+    /// A state file would be moved aside or replaced where it is another file of the exporter's.
+    fn refuse_state_over_other_files(&self, layers: &Layers) -> Result<(), ConfigError> {
+        let Some(state) = &self.state_file else { return Ok(()) };
+        let keys =
+            self.organizations.iter().filter_map(|organization| match &organization.admin_key_source {
+                KeySource::File(path) => Some(path.clone()),
+                _ => None,
+            });
+        let others = self.file.iter().map(PathBuf::from).chain(keys);
+        let others = others.chain(self.ca_file.iter().map(|(path, _)| PathBuf::from(path)));
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        match others.into_iter().find(|other| real(other) == real(state)) {
+            Some(other) => Err(layers.error(
+                "state.file",
+                format!("{other:?} is read as another file of the exporter's; name a file of its own"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The same with a warning for each combination that surprises.

@@ -30,8 +30,25 @@ impl Memory {
             tracing::warn!("{warning}");
         }
         let kept: BTreeMap<_, _> = opened.kept.into_iter().map(|kept| (kept.name, kept.state)).collect();
-        tracing::info!(path = %opened.file.path().display(), organizations = kept.len(), "state file read");
+        let path = opened.file.path().display();
+        match kept.len() {
+            0 => {
+                tracing::info!(path = %path, "nothing is known from before; the state file is made after the first walk")
+            }
+            organizations => tracing::info!(path = %path, organizations, "state file read"),
+        }
         Ok(Self { file: Some(opened.file), kept })
+    }
+
+    /// Warns of organizations that are known and were not asked for: they are not kept any longer.
+    pub(super) fn tell_forgotten(&self) {
+        if !self.kept.is_empty() {
+            let names: Vec<&str> = self.kept.keys().map(String::as_str).take(20).collect();
+            tracing::warn!(
+                organizations = names.join(","),
+                "the state file knows organizations that are not configured; they are left out when it is written next"
+            );
+        }
     }
 
     /// What is known of the organization `name`, once. A snapshot that was counted by other options than `options` is

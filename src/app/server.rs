@@ -113,6 +113,7 @@ impl Server {
     /// published is written down.
     pub async fn run(mut self) {
         self.supervisor.begin(self.first, |name, options| self.memory.recall(name, options)).await;
+        self.memory.tell_forgotten();
         let supervising = tokio::spawn(self.supervisor.run(self.requests));
         let end_keeping = CancellationToken::new();
         let keeping = self.keeper.map(|keeper| tokio::spawn(keeper.run(end_keeping.clone())));

@@ -260,8 +260,19 @@ pub(super) fn check_map(node: &Node, prefix: &str, keys: &[&str]) -> Result<(), 
             keys.iter().filter_map(|known| known.strip_prefix(&key.name)?.strip_prefix('.')).collect();
         if !inner.is_empty() {
             check_map(node, &key.name, &inner)?;
+        } else if let Some((map, inner)) = key.name.split_once('.')
+            && keys.contains(&key.name.as_str())
+        {
+            return Err(ConfigError::new(
+                key.place.clone(),
+                format!(
+                    "unknown key {:?}{}; write the key {inner} into the map {map}",
+                    key.name,
+                    inside(prefix)
+                ),
+            ));
         } else if !keys.contains(&key.name.as_str()) {
-            let inside = if prefix.is_empty() { String::new() } else { format!(" in {prefix}") };
+            let inside = inside(prefix);
             let (known, name) = (heads(keys), &key.name);
             let hint = match did_you_mean(name, known.iter().copied()) {
                 hint if hint.is_empty() => format!("; known are {}", known.join(", ")),
@@ -271,6 +282,10 @@ pub(super) fn check_map(node: &Node, prefix: &str, keys: &[&str]) -> Result<(), 
         }
     }
     Ok(())
+}
+
+fn inside(prefix: &str) -> String {
+    if prefix.is_empty() { String::new() } else { format!(" in {prefix}") }
 }
 
 fn heads<'k>(keys: &[&'k str]) -> Vec<&'k str> {

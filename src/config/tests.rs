@@ -401,6 +401,18 @@ fn every_mistake_has_its_line() {
         ),
         (
             &[],
+            &[],
+            Some("poll.interval: 1m"),
+            "config.yaml:1:1: unknown key \"poll.interval\"; write the key interval into the map poll",
+        ),
+        (
+            &[],
+            &[],
+            Some("organizations: [{name: a, poll.max_age: 1h}]"),
+            "config.yaml:1:27: unknown key \"poll.max_age\" in organizations; write the key max_age into the map poll",
+        ),
+        (
+            &[],
             &[KEY],
             Some("xyzzy: 1"),
             "config.yaml:1:1: unknown key \"xyzzy\"; known are api_key, email_domains, log, openai, organizations, poll, projects, state, web",

@@ -193,6 +193,14 @@ class StateFile(unittest.TestCase):
             self.assertIsNotNone(value(samples, "openai_org_last_success_timestamp_seconds"))
             self.assertIsNotNone(value(samples, "openai_org_changes_since_timestamp_seconds"))
 
+    def test_another_file_of_the_exporter_is_no_state_file(self):
+        key = self.directory / "key"
+        key.write_text("sk-admin-x")
+        with exporter("serve", f"--openai.admin-key-file={key}", f"--state.file={key}") as child:
+            self.assertEqual(child.wait(10), 2)
+            self.assertIn("name a file of its own", child.output)
+        self.assertEqual(key.read_text(), "sk-admin-x")
+
     def test_a_wrong_path_is_refused_before_the_start(self):
         for path, why in [("/nowhere/state", "the directory of"), (str(self.directory), "is no regular file")]:
             with exporter("serve", f"--state.file={path}", OPENAI_ADMIN_KEY="sk-admin-x") as child:
