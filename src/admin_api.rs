@@ -10,6 +10,8 @@ mod budget;
 mod client;
 mod error;
 mod field;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod key;
 mod key_holder;

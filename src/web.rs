@@ -11,4 +11,6 @@ mod server;
 pub use listener::{ListenAddress, ListenAddressError};
 pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;
+#[cfg(fuzzing)]
+pub use server::serve_stream;
 pub use server::{Options, serve};

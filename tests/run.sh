@@ -2,9 +2,10 @@
 # The one test command, of developers and of CI. It installs what is missing into .tools/ and stops at the first
 # failing step.
 #
-#   tests/run.sh                 every step, in this order: format lint docs licences test build e2e
+#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build e2e
 #   tests/run.sh rust            format lint docs licences test
 #   tests/run.sh lint e2e        the named steps
+#   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
 #   tests/run.sh e2e test_sdk    the named files of the end-to-end checks (after `e2e`, as the last step)
 #
 # It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries.
@@ -70,6 +71,12 @@ need_python_packages() {
   cp "$wanted" "$installed"
 }
 
+need_cpp_compiler() {
+  if command -v c++ >/dev/null; then return; fi
+  as_root apt-get update -qq
+  as_root apt-get install -qq -y g++
+}
+
 need_cargo_deny() {
   if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $CARGO_DENY" ]; then return; fi
   echo "    building cargo-deny $CARGO_DENY, once"
@@ -79,6 +86,7 @@ need_cargo_deny() {
 run_format() {
   begin format "cargo fmt --check"
   cargo fmt --check
+  cargo fmt --check --manifest-path fuzz/Cargo.toml
   end
 }
 
@@ -109,6 +117,13 @@ run_test() {
   end
 }
 
+run_fuzz() {
+  begin fuzz "fuzz/run.sh: every target for 20 s"
+  need_cpp_compiler
+  fuzz/run.sh
+  end
+}
+
 run_build() {
   begin build "cargo build --release"
   cargo build --quiet --release --locked
@@ -125,15 +140,15 @@ run_e2e() {
 }
 
 main() {
-  if [ $# -eq 0 ]; then set -- format lint docs licences test build e2e; fi
+  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build e2e; fi
   while [ $# -gt 0 ]; do
     local name=$1
     shift
     case $name in
       rust) set -- format lint docs licences test "$@" ;;
       e2e) run_e2e "$@"; return ;;
-      format | lint | docs | licences | test | build) "run_$name" ;;
-      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test build e2e, and rust" >&2; exit 2 ;;
+      format | lint | docs | licences | test | fuzz | build) "run_$name" ;;
+      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build e2e, and rust" >&2; exit 2 ;;
     esac
   done
 }

@@ -96,6 +96,14 @@ impl Body {
     }
 }
 
+#[cfg(fuzzing)]
+impl Body {
+    /// The text, and what the quick and the careful way read in it.
+    pub fn both_ways(&self) -> Option<(&str, [Result<Page<'_>, PageError>; 2])> {
+        self.text.as_deref().map(|text| (text, [Page::read::<false>(text), Page::read::<true>(text)]))
+    }
+}
+
 /// The text that `bytes` nearly are; `None` where they are none at all.
 fn mended(bytes: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(bytes.len());

@@ -9,7 +9,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -83,7 +84,7 @@ async fn accept(
 }
 
 /// Serves one connection until it ends, or until the shutdown and the end of the request under way.
-async fn connection(stream: TcpStream, site: Arc<Site>, header_timeout: Duration) {
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: Arc<Site>, header_timeout: Duration) {
     let shutdown: CancellationToken = site.shutdown.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let site = site.clone();
@@ -105,4 +106,10 @@ async fn connection(stream: TcpStream, site: Arc<Site>, header_timeout: Duration
     if let Err(error) = outcome {
         tracing::debug!(error = %error, "connection ended early");
     }
+}
+
+/// Serves `stream` as if it had been accepted.
+#[cfg(fuzzing)]
+pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: Arc<Site>, options: Options) {
+    connection(stream, site, options.header_timeout).await;
 }

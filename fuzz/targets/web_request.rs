@@ -1,0 +1,109 @@
+//! The bytes of a connection, answered by the server: every answer is well formed, and the connection ends.
+//!
+//! The first byte says how many of the following are sent at a time.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use openai_org_exporter::clock::Clock;
+use openai_org_exporter::exposition::{self, OrganizationCollector};
+use openai_org_exporter::snapshot::{Board, Organization};
+use openai_org_exporter::telemetry::Telemetry;
+use openai_org_exporter::web::{Options, Site, reloads, serve_stream};
+use prometheus::Registry;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex, split};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Its clock stands still but for waits, so that time-outs come at once.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime can be made")
+});
+
+static SITE: LazyLock<Arc<Site>> = LazyLock::new(|| {
+    let hour = Duration::from_secs(3600);
+    let board = Arc::new(Board::new(vec![Arc::new(Organization::new("<acme>", hour, hour * 2))]));
+    let (registry, clock) = (Registry::new(), Clock::system());
+    let telemetry = Telemetry::new(&registry);
+    let collector = OrganizationCollector::new(board.clone(), clock, exposition::Options { changes: true });
+    registry.register(Box::new(collector)).expect("nothing else is registered");
+    let (asking, mut requests) = reloads();
+    RUNTIME.spawn(async move {
+        while let Some(request) = requests.recv().await {
+            request.answer(Ok("nothing changed".into()));
+        }
+    });
+    Arc::new(Site {
+        registry,
+        board,
+        clock,
+        telemetry,
+        telemetry_path: "/metrics".into(),
+        reload: Some(asking),
+        shutdown: CancellationToken::new(),
+    })
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((step, bytes)) = bytes.split_first() else { return };
+    let step = usize::from(*step).max(1);
+    let answers = RUNTIME.block_on(async {
+        let (ours, theirs) = duplex(64 << 10);
+        let server = serve_stream(theirs, SITE.clone(), Options::default());
+        let (mut answers, mut requests) = split(ours);
+        let send = async {
+            for piece in bytes.chunks(step) {
+                if requests.write_all(piece).await.is_err() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+            let _ = requests.shutdown().await;
+        };
+        let receive = async {
+            let mut received = Vec::new();
+            answers.read_to_end(&mut received).await.expect("memory can be read");
+            received
+        };
+        let all = async { tokio::join!(server, send, receive).2 };
+        timeout(Duration::from_secs(60), all).await.expect("the connection ends")
+    });
+    are_well_formed(&answers, bytes.windows(4).any(|window| window == b"HEAD"));
+});
+
+fn are_well_formed(mut answers: &[u8], may_be_head: bool) {
+    while !answers.is_empty() {
+        let mut headers = [httparse::EMPTY_HEADER; 16];
+        let mut answer = httparse::Response::new(&mut headers);
+        let Ok(httparse::Status::Complete(length)) = answer.parse(answers) else {
+            panic!("no answer: {:?}", String::from_utf8_lossy(answers));
+        };
+        let header = |name: &str| {
+            let header = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+            std::str::from_utf8(header.value).ok()
+        };
+        let status = answer.code.expect("an answer has a status");
+        assert!(
+            matches!(status, 200 | 400 | 403 | 404 | 405 | 414 | 431 | 500 | 503 | 505),
+            "answered {status}"
+        );
+        let is_ours = !matches!(status, 400 | 414 | 431 | 505);
+        if is_ours {
+            assert_eq!(header("x-content-type-options"), Some("nosniff"));
+            assert!(header("content-type").is_some());
+        }
+        let size: usize = header("content-length").map_or(0, |size| size.parse().expect("a number"));
+        let rest = &answers[length..];
+        let begins_another = |rest: &[u8]| rest.is_empty() || rest.starts_with(b"HTTP/1.");
+        answers = match rest.split_at_checked(size) {
+            Some((_, behind)) if begins_another(behind) => behind,
+            // To HEAD the body is only announced.
+            _ if may_be_head && begins_another(rest) => rest,
+            _ => panic!("a body that is not {size} bytes: {:?}", String::from_utf8_lossy(rest)),
+        };
+    }
+}
