@@ -12,6 +12,7 @@ use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::web::{ListenAddress, Options, Reloads, Site, reloads, serve};
 use prometheus::Registry;
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -265,4 +266,33 @@ async fn a_connection_that_does_not_finish_is_dropped_after_the_grace() {
     ask(server.address, "GET", "/-/healthy").await;
     server.shutdown.cancel();
     timeout(Duration::from_secs(10), server.task).await.unwrap().unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_a_client_sends_it_is_answered_in_http_or_not_at_all_and_the_server_goes_on(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                "(GET|HEAD|POST|CONNECT|PRI) (/|/metrics|/-/reload|\\*|http://x/|/%00)( HTTP/[0129]\\.[01])?\r\n",
+                "host: x\r\n|content-length: -?[0-9]{1,20}\r\n|transfer-encoding: chunked\r\n|[!-~]{0,9}: [ -~]{0,9}\r\n|\r\n|\n",
+            ].prop_map(String::into_bytes).boxed().prop_union(prop::collection::vec(any::<u8>(), 0..20).boxed()),
+            0..12,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (answer, healthy) = runtime.block_on(async {
+            let server = run(Options::default()).await;
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            // The server may close, or reset, before it has read everything.
+            let _ = stream.write_all(&pieces.concat()).await;
+            let _ = stream.shutdown().await;
+            let mut answer = Vec::new();
+            let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.expect("it ends");
+            (answer, ask(server.address, "GET", "/-/healthy").await.1)
+        });
+        prop_assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&answer));
+        prop_assert_eq!(healthy, "Healthy.\n");
+    }
 }

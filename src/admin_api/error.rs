@@ -251,6 +251,8 @@ pub(super) fn identifier(text: &str, keys: &Keys) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::admin_api::AdminKey;
 
@@ -327,6 +329,32 @@ mod tests {
         ];
         for (status, expected) in expected {
             assert_eq!(result(status), expected, "{status}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_an_answer_says_no_error_holds_a_key_an_address_or_a_second_line(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    "very-secret|very-|secret|sk-|s|k-|@|%40|\u{ff20}|jo|<key>|!|\\.|\"|error|code|[{}:,]",
+                    any::<char>().prop_map(String::from),
+                ],
+                0..12,
+            ),
+            status in 100u16..600,
+        ) {
+            let text = pieces.concat();
+            let body = serde_json::json!({"error": {"message": text, "code": text}}).to_string();
+            for body in [body.as_bytes(), text.as_bytes()] {
+                let mut detail = Box::new(Detail::default().with_cause(harmless(&text, &keys())));
+                detail.request_id = Some(identifier(&text, &keys()));
+                detail.read_error_body(body, &keys());
+                let said = Error::from_status(StatusCode::from_u16(status).unwrap(), detail).to_string();
+                let secrets = ["very-secret", "sk-", "@", "\u{ff20}", "%40"];
+                prop_assert!(!secrets.iter().any(|secret| said.contains(secret)), "{}", said);
+                prop_assert!(!said.chars().any(|c| c.is_control() || "\u{2028}\u{2029}".contains(c)), "{:?}", said);
+            }
         }
     }
 }

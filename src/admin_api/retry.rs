@@ -141,5 +141,21 @@ mod tests {
             let wait = back_off(attempt, chance);
             prop_assert!(wait <= full && wait >= full.mul_f64(0.749));
         }
+
+        #[test]
+        fn whatever_the_headers_say_a_wait_is_longer_than_nothing_and_within_two_minutes(
+            status in 100u16..600,
+            milliseconds in "[-+]?[0-9]{1,9}(\\.[0-9]{1,3})?(e-?[0-9]{1,3})?|[ -~]{0,12}",
+            seconds in "[-+]?[0-9]{1,9}(\\.[0-9]{1,3})?(e-?[0-9]{1,3})?|Sun, 06 Nov 1994 [0-2][0-9]:[0-5][0-9]:[0-5][0-9] GMT|[ -~]{0,12}",
+        ) {
+            for headers in [
+                &[("retry-after-ms", milliseconds.as_str()), ("retry-after", &seconds)][..],
+                &[("retry-after", &seconds), ("x-should-retry", "true")],
+            ] {
+                if let Verdict::RetryAfter(wait) = verdict(status, headers) {
+                    prop_assert!(wait > Duration::ZERO && wait <= LONGEST_WAIT, "{:?}", wait);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const KEY: (&str, &str) = ("OPENAI_ADMIN_KEY", "sk-admin-one");
@@ -550,4 +552,31 @@ fn settings_of_other_commands_are_not_looked_at() {
         "the real key stays out of a demo"
     );
     assert_eq!(organization.interval, Duration::from_secs(5));
+}
+
+proptest! {
+    #[test]
+    fn any_file_is_a_configuration_or_an_error_in_one_line_without_a_key(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                "web|poll|organizations|log|openai|state|projects|api_key|interval|names?|admin_key_env|base_url|level|file",
+                "(: )|[\\[\\]{}&*!|>,\"'#?%@-]|\n|\n  |\n  - |\t| |\r|---\n|<<: |&a |\\*a|!!str |!!binary |\\\\",
+                "ACME|5m|true|null|~|0x1F|1e9|\\.inf|https://a\\.example|sk-admin-planted-here|\u{2028}|\u{85}|\u{feff}",
+                any::<char>().prop_map(String::from),
+            ],
+            0..24,
+        ),
+    ) {
+        let text = pieces.concat();
+        let said = match read(&[], &[KEY, ("ACME", "sk-admin-acme")], Some(&text)) {
+            Ok(config) => config.to_yaml() + &config.warnings.concat(),
+            Err(line) => {
+                prop_assert!(!line.chars().any(|c| c.is_control() || "\u{2028}\u{2029}".contains(c)), "{:?}", line);
+                line
+            }
+        };
+        for key in ["sk-admin-one", "sk-admin-acme", "sk-admin-planted-here"] {
+            prop_assert!(!said.contains(key), "{}", said);
+        }
+    }
 }
