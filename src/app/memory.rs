@@ -32,9 +32,7 @@ impl Memory {
         let kept: BTreeMap<_, _> = opened.kept.into_iter().map(|kept| (kept.name, kept.state)).collect();
         let path = opened.file.path().display();
         match kept.len() {
-            0 => {
-                tracing::info!(path = %path, "nothing is known from before; the state file is made after the first walk")
-            }
+            0 => tracing::info!(path = %path, "state file begun: nothing is known from before"),
             organizations => tracing::info!(path = %path, organizations, "state file read"),
         }
         Ok(Self { file: Some(opened.file), kept })
