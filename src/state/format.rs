@@ -66,7 +66,7 @@ pub fn write(organizations: &[Kept], now: &Moment, output: impl Write) -> io::Re
     output.output.flush()
 }
 
-/// Reads what [`write`] wrote. Times later than `now` are not believed: what rests on them is left out.
+/// Reads what [`write()`] wrote. Times later than `now` are not believed: what rests on them is left out.
 ///
 /// # Errors
 ///
