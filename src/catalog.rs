@@ -3,6 +3,22 @@
 //! The collector, the exporter's own counters, `docs/metrics.md` and the tests read it; nobody else spells a
 //! family's name. It must not know values or where they come from.
 
+/// Families of one part and type, each as documentation, constant, name, labels and help.
+macro_rules! families {
+    ($part:ident $kind:ident: $($(#[$doc:meta])* $constant:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $constant: Family = Family {
+                name: $name,
+                help: $help,
+                kind: Kind::$kind,
+                labels: &[$($label),*],
+                part: Part::$part,
+            };
+        )*
+    };
+}
+
 mod changes;
 mod exporter;
 mod markdown;

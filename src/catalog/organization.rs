@@ -31,22 +31,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &SNAPSHOT_MAX_AGE,
 ];
 
-macro_rules! gauges {
-    ($part:ident: $($(#[$doc:meta])* $constant:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
-        $(
-            $(#[$doc])*
-            pub const $constant: Family = Family {
-                name: $name,
-                help: $help,
-                kind: Kind::Gauge,
-                labels: &[$($label),*],
-                part: Part::$part,
-            };
-        )*
-    };
-}
-
-gauges! { Composition:
+families! { Composition Gauge:
     /// The full cross-table of users.
     USERS "openai_org_users" ["account_type", "organization", "role", "scim_managed", "status"]
         "Users of the organization in the last completed walk, as the full cross-table: sum() is the total.";
@@ -103,7 +88,7 @@ gauges! { Composition:
         "Anomalies met by the last completed walk, from which all composition comes. Goes with the composition.";
 }
 
-gauges! { Freshness:
+families! { Freshness Gauge:
     /// Whether there is composition.
     SNAPSHOT_AVAILABLE "openai_org_snapshot_available" ["organization"]
         "1 if this scrape carries the organization's composition, 0 if there is none yet or it is older than the maximum age.";
