@@ -86,7 +86,9 @@ impl Gate {
                 sleep_until(at).await;
                 continue;
             }
-            let Some((own, suspect, shared)) = self.places(deadline).await else {
+            // Places that come free at the deadline come too late to send anything.
+            let places = self.places(deadline).await.filter(|_| Instant::now() < deadline);
+            let Some((own, suspect, shared)) = places else {
                 return Err(Closed::Places(now.elapsed()));
             };
             // While this request waited for its places the budget can have closed.
@@ -189,6 +191,20 @@ mod tests {
             drop(pass);
             assert!(gate.pass(Instant::now() + SOON).await.is_ok(), "the place is free again");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_comes_free_at_the_deadline_comes_too_late() {
+        let gate = Gate::new("a", 1, InFlight::new(1));
+        let pass = gate.pass(in_an_hour()).await.unwrap();
+        let deadline = Instant::now() + SOON;
+        let (late, ()) = tokio::join!(gate.pass(deadline), async {
+            sleep(SOON).await;
+            drop(pass);
+        });
+        assert_eq!(late.unwrap_err(), Closed::Places(SOON));
+        assert!(gate.pass(Instant::now() + SOON).await.is_ok());
+        assert!(gate.pass(Instant::now()).await.is_err(), "no time is no leave");
     }
 
     #[tokio::test(start_paused = true)]

@@ -57,8 +57,9 @@ impl Client {
                 Err(Failure { error, verdict: Verdict::Retry })
             }
         };
+        // A host that swallows connections holds its places for as long as one that answers nothing.
         let timed_out = matches!(&outcome, Err(Failure { error: Error::Timeout(_), .. }));
-        self.gate.ended(!timed_out);
+        self.gate.ended(status.is_some() && !timed_out);
         self.telemetry.api_request(status.map(|status| status.as_u16()), start.elapsed());
         outcome
     }
