@@ -78,6 +78,12 @@ impl Projects {
         }
     }
 
+    /// Projects and roles in them that have counts of their own.
+    #[cfg(test)]
+    pub(super) fn told_apart(&self) -> usize {
+        self.projects.iter().map(|counts| counts.roles.keys().filter(|role| **role != OTHER).count()).sum()
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.listed += other.listed;
         self.without += other.without;

@@ -57,6 +57,24 @@ fn projects_are_not_named_when_that_is_off() {
 }
 
 #[test]
+fn roles_in_projects_are_told_apart_up_to_a_bound_and_all_counted() {
+    let mut composition = Composition::new(options(), NOW);
+    let (users, projects) = (110, 2_000);
+    for user in 0..users {
+        let project = |number: usize| Project {
+            id: Field::Value(format!("proj_{number}").into()),
+            role: Field::Value(format!("role-{user}").into()),
+            ..Project::default()
+        };
+        let list: Vec<Project<'_>> = (0..projects).map(project).collect();
+        composition.add(&User { projects: Field::Value(list.into()), ..User::default() });
+    }
+    let told_apart = composition.projects.told_apart();
+    assert!((200_000..=200_000 + projects).contains(&told_apart), "{told_apart} of {}", users * projects);
+    assert_eq!(total(&composition.figures().project_users), (users * projects) as u64);
+}
+
+#[test]
 fn an_organization_without_users_has_one_series_of_zero() {
     let figures = count(&[]).figures();
     assert_eq!(series(&figures.users), BTreeMap::from([("unknown/unknown/unknown/unknown".into(), 0)]));

@@ -168,6 +168,19 @@ fn sightings_of_each_kind_are_limited_and_numbers_are_not() {
 }
 
 #[test]
+fn removals_are_told_apart_by_their_most_frequent_kinds() {
+    let names: Vec<(String, String)> = (0..40u32)
+        .flat_map(|role| (0..=role).map(move |user| (format!("u{role}-{user}"), format!("role-{role:02}"))))
+        .collect();
+    let users: Vec<User<'_>> = names.iter().map(|(id, role)| with_role(id, role)).collect();
+    let found = roster(Some(&roster(None, &users).0), &[]).1.unwrap();
+    assert_eq!(found.of(Change::Removed), users.len() as u64);
+    let kinds: Vec<(&str, u64)> =
+        found.removals().iter().map(|removal| (&*removal.role, removal.users)).collect();
+    assert_eq!((kinds.len(), kinds[0], kinds[19]), (20, ("role-39", 40), ("role-20", 21)));
+}
+
+#[test]
 fn roles_keep_their_numbers_while_others_come_and_go() {
     let (first, _) = roster(None, &[with_role("a", "admin"), with_role("b", "auditor")]);
     let (second, found) = roster(Some(&first), &[with_role("b", "auditor"), with_role("c", "billing")]);
@@ -192,6 +205,28 @@ fn entries_that_no_roster_wrote_are_refused() {
     for bits in [4, 3 << 16, 3 << 18, 3 << 20, 3 << 22, 1 << 24, u32::MAX] {
         assert_eq!(read(vec![(0, bits)]), Err(BadEntry::Attributes), "{bits:x}");
     }
+}
+
+#[test]
+fn the_fingerprint_moves_with_each_part_of_a_user_and_with_nothing_else() {
+    let of = |user: User<'_>| roster(None, &[user]).0.fingerprint();
+    let banned = Field::Value((Field::Value(true), Field::Absent));
+    let base = user("a", Field::Value("owner"), Field::Value(true), banned);
+    let others = [
+        User { id: "b".into(), ..base.clone() },
+        User { role: Field::Value("reader".into()), ..base.clone() },
+        User { role: Field::Absent, ..base.clone() },
+        User { is_scim_managed: Field::Absent, ..base.clone() },
+        User { user: Field::Absent, ..base.clone() },
+    ];
+    let mut seen = vec![of(base.clone())];
+    seen.extend(others.map(of));
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 6);
+    let elsewhere =
+        User { email: Field::Value("jo@example.com".into()), is_default: Field::Value(true), ..base.clone() };
+    assert_eq!(of(elsewhere), of(base));
 }
 
 /// One of few users in one of few shapes, so that lists overlap.

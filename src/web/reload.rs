@@ -55,3 +55,34 @@ impl ReloadRequest {
         let _ = self.0.send(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_wait_and_whoever_comes_then_is_sent_away() {
+        let (reloads, mut requests) = reloads();
+        let waiting: Vec<_> = (0..QUEUE)
+            .map(|_| {
+                let reloads = reloads.clone();
+                tokio::spawn(async move { reloads.ask().await })
+            })
+            .collect();
+        yield_now().await;
+        assert_eq!(timeout(Duration::from_secs(1), reloads.ask()).await, Ok(Err(NotAsked::Busy)));
+        while let Ok(request) = requests.try_recv() {
+            request.answer(Ok("done".to_owned()));
+        }
+        for asked in waiting {
+            assert_eq!(asked.await.unwrap(), Ok(Ok("done".to_owned())));
+        }
+        drop(requests);
+        assert_eq!(reloads.ask().await, Err(NotAsked::Ending));
+    }
+}

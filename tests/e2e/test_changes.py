@@ -150,5 +150,16 @@ class ImplausibleAnswers(Watched):
         self.assertEqual(value(samples, "openai_org_user_changes_total", change="removed"), 80)
 
 
+class SlowWalks(Watched):
+    def test_a_walk_that_takes_more_than_half_of_the_maximum_age_is_told_of_once(self):
+        api = self.enterContext(fake_api(crowd(1), lambda: time.sleep(1.1)))
+        flags = ("--poll.interval=1s", "--poll.max-age=2s", f"--openai.base-url={api.base_url}")
+        program, url = self.enterContext(serving(*flags, OPENAI_ADMIN_KEY=api.key))
+        self.wait_for_walks(url, 3)
+        told = [line for line in program.output.splitlines() if "more than half of the maximum age" in line]
+        self.assertEqual(len(told), 1, program.output)
+        self.assertIn("raise --poll.max-age", told[0])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -193,6 +193,15 @@ class StateFile(unittest.TestCase):
             self.assertIsNotNone(value(samples, "openai_org_last_success_timestamp_seconds"))
             self.assertIsNotNone(value(samples, "openai_org_changes_since_timestamp_seconds"))
 
+    def test_organizations_that_are_not_configured_any_longer_are_told_of(self):
+        api = self.enterContext(fake_api(crowd(1, 2)))
+        with self.serve(api) as (program, url):
+            self.walked(url)
+            self.stop(program)
+        with self.serve(api, "--organization=other") as (program, _):
+            line = program.find(r"(level=warn.*organizations that are not configured.*)")
+            self.assertIn("organizations=default", line)
+
     def test_another_file_of_the_exporter_is_no_state_file(self):
         key = self.directory / "key"
         key.write_text("sk-admin-x")
