@@ -145,6 +145,7 @@ async fn walk_at_most<P: Pages>(
         match ended {
             Ok(Ended::AllPages) => {
                 let (roster, changes) = roster.finish();
+                let summary = Summary { end: clock.now(), ..summary };
                 return Ok(CompletedWalk { composition, roster: Arc::new(roster), changes, summary });
             }
             Ok(Ended::Lost) => may_start_over = false,

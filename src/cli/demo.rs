@@ -54,6 +54,7 @@ fn welcome(config: &Config, server: &Server) -> String {
          Look at these; they move as people join, leave and are promoted:\n\n\
          \x20 curl -s http://{address}{path} | grep '^openai_org_users{{'\n\
          \x20 curl -s http://{address}{path} | grep api_key_stale\n\
+         \x20 curl -s http://{address}{path} | grep -E 'changes_total|role_grants_total'\n\
          \x20 curl -s http://{address}{path} | grep snapshot_timestamp\n\n\
          Stop it with Ctrl-C.\n"
     )
