@@ -49,13 +49,21 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Debian's package, unpacked and not installed: no service starts, and nothing else on the machine changes.
-need_prometheus() {
-  if command -v prometheus promtool >/dev/null; then return; fi
-  echo "    fetching Debian's prometheus"
+# Debian's packages, unpacked and not installed: no service starts, and nothing else on the machine changes.
+need_debian() {
+  local command=$1 package=$2
+  if command -v "$command" >/dev/null; then return; fi
+  echo "    fetching Debian's $package"
   as_root apt-get update -qq
   mkdir -p "$TOOLS/debian"
-  (cd "$TOOLS/debian" && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
+  (cd "$TOOLS/debian" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg -x "$package"_*.deb . && rm "$package"_*.deb)
+}
+
+need_prometheus() {
+  need_debian prometheus prometheus
+  need_debian promtool prometheus
+  need_debian prometheus-alertmanager prometheus-alertmanager
+  need_debian amtool prometheus-alertmanager
 }
 
 need_python_packages() {
@@ -75,6 +83,13 @@ need_cpp_compiler() {
   if command -v c++ >/dev/null; then return; fi
   as_root apt-get update -qq
   as_root apt-get install -qq -y g++
+}
+
+# What the commands of the runbooks call.
+need_shell_tools() {
+  if command -v jq curl >/dev/null; then return; fi
+  as_root apt-get update -qq
+  as_root apt-get install -qq -y jq curl
 }
 
 need_cargo_deny() {
@@ -133,6 +148,7 @@ run_build() {
 run_e2e() {
   begin e2e "the release binary from outside${*:+: $*}"
   need_prometheus
+  need_shell_tools
   need_python_packages
   if [ $# -eq 0 ]; then set -- discover; fi
   (cd tests/e2e && "$TOOLS/venv/bin/python" -m unittest "$@")
