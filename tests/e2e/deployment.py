@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-
-from harness import BINARY, ROOT, SIMULATED_KEY, Result, environment, run
+from harness import ROOT, SIMULATED_KEY, Result, environment, run
 
 DEPLOY = ROOT / "deploy"
 GUIDE = (ROOT / "docs" / "deployment.md").read_text()
@@ -25,7 +24,11 @@ CHECKS = {"serve": "check-config"}
 def ask(*command: str | Path, **env: str) -> Result:
     """Runs any program to its end."""
     done = subprocess.run(
-        [str(word) for word in command], env=environment(**env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+        [str(word) for word in command],
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -80,6 +83,11 @@ class Unit(NamedTuple):
         return value
 
 
+def code_blocks(language: str) -> list[str]:
+    """The blocks of docs/deployment.md in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
 def flag(arguments: list[str], name: str) -> str:
     """The value of the one flag of this name."""
     (value,) = [word.split("=", 1)[1] for word in arguments if word.startswith(f"{name}=")]
@@ -112,9 +120,3 @@ def checked(arguments: list[str], mounts: dict[str, Path]) -> Result:
     known = re.findall(r"--[a-z.-]+", run(command, "--help").out)
     unknown = [word for word in flags if word.split("=")[0] not in known]
     return Result(2 if unknown else 0, "", f"{command} does not know {unknown}" if unknown else "")
-
-
-__all__ = [
-    "BINARY", "DEPLOY", "GUIDE", "JOB", "KEY", "PORT", "Unit", "alerts", "answer", "ask", "checked", "compose", "directory",
-    "flag", "kustomize", "seconds",
-]

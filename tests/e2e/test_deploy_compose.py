@@ -6,7 +6,6 @@ from pathlib import Path
 
 import yaml
 from deployment import DEPLOY, KEY, PORT, ask, checked, compose, directory, flag
-
 from harness import ROOT
 
 DEMO = ("compose.yaml", "compose.demo.yaml")
@@ -108,8 +107,11 @@ class Dashboards(unittest.TestCase):
     def test_all_are_mounted_where_grafana_looks_and_nothing_else_is(self):
         (provider,) = yaml.safe_load((DEPLOY / "grafana/dashboards/openai-org.yaml").read_text())["providers"]
         looked_at = Path(provider["options"]["path"])
-        found = {path.name: source for path, source in ((Path(t), s) for t, s in self.mounted.items())
-                 if path.is_relative_to(looked_at)}
+        found = {
+            path.name: source
+            for path, source in ((Path(t), s) for t, s in self.mounted.items())
+            if path.is_relative_to(looked_at)
+        }
         self.assertEqual(found, {path.name: path for path in (ROOT / "dashboards").glob("*.json")})
 
     def test_the_one_shown_first_is_one_of_them(self):

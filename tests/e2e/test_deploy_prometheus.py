@@ -35,7 +35,9 @@ class Stack(unittest.TestCase):
         # As in the container: the rules beside the file, all of the directory.
         shutil.copytree(ROOT / "rules", here / "rules")
         text = (DEPLOY / "prometheus.yml").read_text().replace("30s", "1s")
-        text = text.replace("openai-org-exporter:10195", exporter_address).replace("alertmanager:9093", cls.alertmanager)
+        text = text.replace("openai-org-exporter:10195", exporter_address).replace(
+            "alertmanager:9093", cls.alertmanager
+        )
         cls.config = here / "prometheus.yml"
         cls.config.write_text(text)
         cls.prometheus = f"127.0.0.1:{free_port()}"
@@ -115,16 +117,33 @@ class Stack(unittest.TestCase):
         rejected, down = "OpenAIOrgKeyRejected", "OpenAIOrgExporterDown"
         # The alert, its severity and organization; others with their organizations, and whether they are told.
         cases = [
-            (rejected, "critical", "a", [(failing, "a", False), (stale, "a", False), (failing, "b", True), (stale, "b", True)]),
+            (
+                rejected,
+                "critical",
+                "a",
+                [(failing, "a", False), (stale, "a", False), (failing, "b", True), (stale, "b", True)],
+            ),
             (rejected, "critical", "c", [(missing, "c", True)]),
             (missing, "critical", "d", [(stale, "d", False), (stale, "e", True), (failing, "d", True)]),
-            (down, "warning", "", [(failing, "f", True), (stale, "f", True), (missing, "g", True), (rejected, "h", True)]),
+            (
+                down,
+                "warning",
+                "",
+                [(failing, "f", True), (stale, "f", True), (missing, "g", True), (rejected, "h", True)],
+            ),
             # The last one: it concerns all organizations.
-            (down, "critical", "", [(failing, "i", False), (stale, "j", False), (missing, "k", False), (rejected, "l", True)]),
+            (
+                down,
+                "critical",
+                "",
+                [(failing, "i", False), (stale, "j", False), (missing, "k", False), (rejected, "l", True)],
+            ),
         ]
         for source, severity, concerned, others in cases:
             with self.subTest(f"{source}, {severity}"):
-                sent = [{"alertname": source, "severity": severity} | ({"organization": concerned} if concerned else {})]
+                sent = [
+                    {"alertname": source, "severity": severity} | ({"organization": concerned} if concerned else {})
+                ]
                 sent += [{"alertname": name, "organization": organization} for name, organization, _ in others]
                 self.assertEqual(self.inhibited(sent), [False, *(not told for _, _, told in others)])
 
@@ -138,8 +157,14 @@ class Routes(unittest.TestCase):
         for severity, receiver in SEVERITIES.items():
             with self.subTest(severity):
                 answer(
-                    "amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}",
-                    f"--verify.receivers={receiver}", f"severity={severity}", "alertname=OpenAIOrgAny",
+                    "amtool",
+                    "config",
+                    "routes",
+                    "test",
+                    f"--config.file={ALERTMANAGER}",
+                    f"--verify.receivers={receiver}",
+                    f"severity={severity}",
+                    "alertname=OpenAIOrgAny",
                 )
 
     def test_alerts_that_inhibit_or_are_inhibited_exist(self):
