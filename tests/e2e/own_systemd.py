@@ -1,0 +1,135 @@
+"""A real systemd for the time of a block: process 1 of its own namespaces, with units of the test alone.
+
+It sees the machine's programs, and copies of /etc and /var that go with it. Ports are the machine's. It takes root.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import BINARY, Program, environment, wait_until
+
+# What units of the system wait for; here there is nothing to wait for.
+TARGETS = ("basic", "multi-user", "network-online", "nss-lookup", "shutdown", "sysinit", "test", "timers")
+SETUP = r"""
+mount --make-rprivate /
+mount -t proc proc /proc
+mount -t tmpfs tmpfs "$ROOM/scratch"
+mkdir "$ROOM"/scratch/{etc,var}{,.work}
+mount --bind "$ROOM/bin" /usr/local/bin
+for part in etc var; do
+  upper=$ROOM/scratch/$part
+  mount -t overlay overlay -o "lowerdir=$ROOM/$part:/$part,upperdir=$upper,workdir=$upper.work" "/$part"
+done
+umount -R -l /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs /run
+# systemd hands credentials and private directories to services by mounts that spread.
+mount --make-rshared /
+exec env -i "PATH=$PATH" container=other "SYSTEMD_UNIT_PATH=$ROOM/units" \
+  /lib/systemd/systemd --system --unit=test.target --log-target=console --show-status=no
+"""
+
+
+class Systemd:
+    """A running systemd; `room` holds what is laid over /etc and /var, and `units`."""
+
+    def __init__(self, room: Path, as_root: list[str], child: int) -> None:
+        self.units = room / "units"
+        self.root = Path(f"/proc/{child}/root")
+        self._enter = [*as_root, "nsenter", f"--target={child}", "--mount", "--pid", "--ipc", "--uts", "--cgroup"]
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command inside."""
+        return subprocess.run(
+            [*self._enter, *command],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def systemctl(self, *words: str) -> int:
+        return self.run("systemctl", "--no-pager", *words).returncode
+
+    def show(self, unit: str, name: str) -> str:
+        """A property of a unit."""
+        return self.run("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip()
+
+    def read(self, path: str) -> str:
+        return self.run("cat", path).stdout
+
+
+@contextmanager
+def systemd(units: list[Path], files: dict[str, str]) -> Iterator[Systemd]:
+    """Runs systemd with these units, and files below /etc and /var, which root alone reads. Nothing is started."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    with tempfile.TemporaryDirectory(prefix="systemd-") as path:
+        room = Path(path)
+        room.chmod(0o755)
+        for name in ("bin", "etc", "scratch", "units", "var"):
+            (room / name).mkdir()
+        shutil.copy(BINARY, room / "bin" / "openai-org-exporter")
+        for unit in units:
+            shutil.copy(unit, room / "units")
+        for target in TARGETS:
+            (room / "units" / f"{target}.target").write_text("[Unit]\nDefaultDependencies=no\n")
+        for name, text in files.items():
+            file = room / name.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            file.chmod(0o600)
+        with cgroup(as_root) as group:
+            script = f'echo $$ > "{group}/cgroup.procs"; exec unshare --mount --pid --fork --kill-child --ipc --uts --cgroup bash -euc "$SETUP"'
+            command = [*as_root, "env", f"ROOM={room}", f"SETUP={SETUP}", "bash", "-euc", script]
+            program = Program(command, environment())
+            try:
+                yield Systemd(room, as_root, booted(program, group, as_root))
+            finally:
+                program.end()
+
+
+def booted(program: Program, group: Path, as_root: list[str]) -> int:
+    """Waits until systemd answers; its process id."""
+
+    def answering() -> int | None:
+        if not program.running():
+            raise AssertionError(f"systemd did not start:\n{program.output}")
+        for number in (
+            (group / "init.scope" / "cgroup.procs").read_text().split() if (group / "init.scope").is_dir() else []
+        ):
+            enter = [*as_root, "nsenter", f"--target={number}", "--mount", "--pid", "systemctl", "is-system-running"]
+            state = subprocess.run(enter, env=environment(), capture_output=True, text=True).stdout.strip()
+            if state in ("running", "degraded"):
+                return int(number)
+        return None
+
+    return wait_until(answering, 30, "systemd", lambda: program.output)
+
+
+@contextmanager
+def cgroup(as_root: list[str]) -> Iterator[Path]:
+    """A group of processes of its own, which is gone afterwards with all that was in it."""
+    mounted = subprocess.run(
+        ["findmnt", "-n", "-t", "cgroup2", "-o", "TARGET"], capture_output=True, text=True, check=True
+    )
+    (own,) = [line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")]
+    group = Path(mounted.stdout.split()[0]) / own.lstrip("/") / f"openai-org-exporter-test-{os.getpid()}"
+    subprocess.run([*as_root, "mkdir", group], check=True)
+    try:
+        yield group
+    finally:
+        subprocess.run([*as_root, "bash", "-c", f'echo 1 > "{group}/cgroup.kill"'], check=True)
+
+        def removed() -> bool:
+            subprocess.run(
+                [*as_root, "find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], capture_output=True
+            )
+            return not group.exists()
+
+        wait_until(removed, 20, "the end of all processes")
