@@ -15,6 +15,10 @@ from harness import BINARY, Program, environment, wait_until
 
 # What units of the system wait for; here there is nothing to wait for.
 TARGETS = ("basic", "multi-user", "network-online", "nss-lookup", "shutdown", "sysinit", "test", "timers")
+UNSHARE = """
+echo $$ > "$GROUP/cgroup.procs"
+exec unshare --mount --pid --fork --kill-child --ipc --uts --cgroup bash -euc "$SETUP"
+"""
 SETUP = r"""
 mount --make-rprivate /
 mount -t proc proc /proc
@@ -85,8 +89,7 @@ def systemd(units: list[Path], files: dict[str, str]) -> Iterator[Systemd]:
             file.write_text(text)
             file.chmod(0o600)
         with cgroup(as_root) as group:
-            script = f'echo $$ > "{group}/cgroup.procs"; exec unshare --mount --pid --fork --kill-child --ipc --uts --cgroup bash -euc "$SETUP"'
-            command = [*as_root, "env", f"ROOM={room}", f"SETUP={SETUP}", "bash", "-euc", script]
+            command = [*as_root, "env", f"ROOM={room}", f"GROUP={group}", f"SETUP={SETUP}", "bash", "-euc", UNSHARE]
             program = Program(command, environment())
             try:
                 yield Systemd(room, as_root, booted(program, group, as_root))
@@ -100,9 +103,8 @@ def booted(program: Program, group: Path, as_root: list[str]) -> int:
     def answering() -> int | None:
         if not program.running():
             raise AssertionError(f"systemd did not start:\n{program.output}")
-        for number in (
-            (group / "init.scope" / "cgroup.procs").read_text().split() if (group / "init.scope").is_dir() else []
-        ):
+        processes = group / "init.scope" / "cgroup.procs"
+        for number in processes.read_text().split() if processes.exists() else []:
             enter = [*as_root, "nsenter", f"--target={number}", "--mount", "--pid", "systemctl", "is-system-running"]
             state = subprocess.run(enter, env=environment(), capture_output=True, text=True).stdout.strip()
             if state in ("running", "degraded"):

@@ -74,9 +74,10 @@ class Stack(unittest.TestCase):
         self.assertTrue(loaded)
 
         # Groups with an interval of their own are waited for by the tests of the rules.
-        groups = lambda: [group for group in self.ask("rules")["groups"] if group["interval"] == 1]
-        self.assertTrue(groups())
-        health = lambda: {(rule["health"], rule.get("lastError")) for group in groups() for rule in group["rules"]}
+        def health() -> set[tuple[str, str | None]]:
+            groups = [group for group in self.ask("rules")["groups"] if group["interval"] == 1]
+            return {(rule["health"], rule.get("lastError")) for group in groups for rule in group["rules"]}
+
         wait_until(lambda: health() == {("ok", None)}, 20, "an evaluation of every rule", lambda: str(health()))
 
     def test_alertmanager_is_found(self):

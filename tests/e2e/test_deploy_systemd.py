@@ -6,7 +6,7 @@ import signal
 import unittest
 from pathlib import Path
 
-from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, answer, ask, checked, directory, flag, seconds
+from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, answer, ask, checked, code_blocks, directory, flag, seconds
 from harness import BINARY, SIMULATED_KEY, free_port, get, simulator, wait_until
 from own_systemd import systemd
 
@@ -21,6 +21,12 @@ WatchdogSec=2s
 RestartSec=100ms
 StandardOutput=append:/run/exporter.log
 StandardError=append:/run/exporter.log
+"""
+# The paths of the keys are those that the guide names.
+SEVERAL = """
+organizations:
+  - { name: acme, admin_key_file: /run/credentials/openai-org-exporter.service/acme }
+  - { name: globex, admin_key_file: /run/credentials/openai-org-exporter.service/globex }
 """
 
 
@@ -91,6 +97,9 @@ class Running(unittest.TestCase):
         files = {
             "/etc/openai-org-exporter/admin-key": SIMULATED_KEY,
             "/etc/default/openai-org-exporter": cls.settings,
+            "/etc/openai-org-exporter/config.yaml": SEVERAL,
+            "/etc/openai-org-exporter/keys/acme": SIMULATED_KEY,
+            "/etc/openai-org-exporter/keys/globex": KEY,
             "/etc/group": "root:x:0:\nnogroup:x:65534:\nprometheus:x:4242:\n",
         }
         cls.systemd = cls.enterClassContext(systemd(UNITS, files))
@@ -170,6 +179,19 @@ class Running(unittest.TestCase):
 
     def configure(self, text: str) -> None:
         self.systemd.run("bash", "-c", f"printf %s {shlex.quote(text)} > /etc/default/openai-org-exporter")
+
+    def test_the_drop_in_of_the_guide_serves_several_organizations(self):
+        (drop_in,) = code_blocks("ini")
+        place = self.systemd.units / f"{EXPORTER}.d" / "several.conf"
+        place.write_text(drop_in)
+        self.addCleanup(self.do, "daemon-reload")
+        self.addCleanup(place.unlink)
+        self.do("daemon-reload")
+        self.systemd.run("chmod", "a+r", "/etc/openai-org-exporter/config.yaml")
+        self.do("start", EXPORTER)
+        walked = 'openai_org_up{organization="acme"} '
+        wait_until(lambda: walked in get(f"{self.url}/metrics").text, 20, "a walk with a credential")
+        self.assertIn('openai_org_poll_interval_seconds{organization="globex"} ', get(f"{self.url}/metrics").text)
 
     def test_without_the_key_nothing_starts(self):
         hidden = "/etc/openai-org-exporter/admin-key"
