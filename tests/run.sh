@@ -8,7 +8,8 @@
 #   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
 #   tests/run.sh e2e test_sdk    the named files of the end-to-end checks (after `e2e`, as the last step)
 #
-# It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries.
+# It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries. The
+# end-to-end checks run units under a systemd of their own: that takes root or sudo, and x86_64 for kubectl and Compose.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
