@@ -17,7 +17,7 @@ COLLECTOR = "/var/lib/prometheus/node-exporter"
 # Little waiting for the test: what is shortened is otherwise as in the unit.
 HASTE = """
 [Service]
-WatchdogSec=2s
+WatchdogSec=5s
 RestartSec=100ms
 StandardOutput=append:/run/exporter.log
 StandardError=append:/run/exporter.log
@@ -161,7 +161,7 @@ class Running(unittest.TestCase):
 
     def test_one_that_hangs_is_started_anew(self):
         self.do("start", EXPORTER)
-        self.assertEqual(self.show("WatchdogUSec"), "2s")
+        self.assertEqual(self.show("WatchdogUSec"), "5s")
         # Longer than the watchdog waits: it lives, and says so.
         alive = self.show("WatchdogTimestampMonotonic")
         wait_until(lambda: self.show("WatchdogTimestampMonotonic") != alive, 10, "a sign of life")
