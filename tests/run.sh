@@ -127,7 +127,7 @@ need_cpp_compiler() {
 
 # What the commands of the runbooks call.
 need_shell_tools() {
-  if command -v jq curl >/dev/null; then return; fi
+  if command -v jq >/dev/null && command -v curl >/dev/null; then return; fi
   as_root apt-get update -qq
   as_root apt-get install -qq -y jq curl
 }

@@ -31,7 +31,7 @@ class GettingStarted(unittest.TestCase):
             with self.subTest(shown):
                 if shown.startswith(SERVERS):
                     child = self.enterContext(program("bash", "-c", f"cd {root} && exec {command}"))
-                    child.find(r"(serving|Listening on|ready to receive web requests)")
+                    child.find(r"(/metrics|Listening on|ready to receive web requests)")
                 else:
                     self.until_it_says_what_it_should(command, root, "OwnerGranted" if "amtool" in shown else "")
 
