@@ -63,7 +63,7 @@ RUN set -eu; \
     install --directory /image/var/lib; \
     install --directory --mode=700 /state/openai-org-exporter
 
-FROM scratch
+FROM scratch AS image
 ARG VERSION
 ARG REVISION
 # A time as in 2026-01-31T12:00:00Z, and the address of the sources, where they are known.

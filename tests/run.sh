@@ -2,7 +2,7 @@
 # The one test command, of developers and of CI. It installs what is missing into .tools/ and stops at the first
 # failing step.
 #
-#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build e2e
+#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build image e2e
 #   tests/run.sh rust            format lint docs licences test
 #   tests/run.sh lint e2e        the named steps
 #   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
@@ -10,6 +10,7 @@
 #
 # It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries. The
 # end-to-end checks run units under a systemd of their own: that takes root or sudo, and x86_64 for kubectl and Compose.
+# The image takes root or sudo too, and an amd64 machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -119,6 +120,26 @@ need_python_packages() {
   cp "$wanted" "$installed"
 }
 
+# Buildah and crun bring no service and are installed. Podman and qemu do, and are unpacked.
+need_image_tools() {
+  local packages=(buildah conmon crun debian-archive-keyring mmdebstrap)
+  if ! dpkg --status "${packages[@]}" &>/dev/null; then
+    echo "    installing ${packages[*]}"
+    as_root apt-get update -qq
+    as_root apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+  fi
+  need_debian podman podman
+  need_debian qemu-aarch64-static qemu-user-static
+}
+
+# The sources of all crates, as Cargo.lock names them: the image is built without the network.
+need_crates() {
+  if cmp -s Cargo.lock "$TOOLS/image/crates.lock"; then return; fi
+  mkdir -p "$TOOLS/image"
+  cargo vendor --quiet --locked "$TOOLS/image/crates" >/dev/null
+  cp Cargo.lock "$TOOLS/image/crates.lock"
+}
+
 need_cpp_compiler() {
   if command -v c++ >/dev/null; then return; fi
   as_root apt-get update -qq
@@ -185,6 +206,22 @@ run_build() {
   end
 }
 
+# In a mount namespace of its own: what is mounted ends with it. Debian 12's crun refuses the hybrid of both kinds of
+# control groups, which it need not use.
+run_image() {
+  begin image "the container image, built by buildah and run by podman"
+  need_image_tools
+  need_python_packages
+  need_crates
+  as_root rm -rf "$TOOLS/image/run" "$TOOLS/image/podman"
+  as_root env PATH="$PATH" CARGO_TARGET_DIR="$CARGO_TARGET_DIR" IMAGE_STORE="$TOOLS/image" \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests/e2e unshare --mount sh -c '
+      if mountpoint --quiet /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
+      exec "$@"' sh "$TOOLS/venv/bin/python" -m unittest discover --start-directory tests/image
+  as_root rm -rf "$TOOLS/image/run" "$TOOLS/image/podman"
+  end
+}
+
 run_e2e() {
   begin e2e "the release binary from outside${*:+: $*}"
   need_prometheus
@@ -199,15 +236,16 @@ run_e2e() {
 }
 
 main() {
-  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build e2e; fi
+  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build image e2e; fi
   while [ $# -gt 0 ]; do
     local name=$1
     shift
     case $name in
       rust) set -- format lint docs licences test "$@" ;;
       e2e) run_e2e "$@"; return ;;
-      format | lint | docs | licences | test | fuzz | build) "run_$name" ;;
-      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build e2e, and rust" >&2; exit 2 ;;
+      format | lint | docs | licences | test | fuzz | build | image) "run_$name" ;;
+      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build image e2e, and rust" >&2
+        exit 2 ;;
     esac
   done
 }
