@@ -206,8 +206,8 @@ run_build() {
   end
 }
 
-# In a mount namespace of its own: what is mounted ends with it. Debian 12's crun refuses the hybrid of both kinds of
-# control groups, which it need not use.
+# In namespaces of its own: what is mounted and what podman still tidies up ends with them. Debian 12's crun refuses the
+# hybrid of both kinds of control groups, which it need not use.
 run_image() {
   begin image "the container image, built by buildah and run by podman"
   need_image_tools
@@ -215,7 +215,7 @@ run_image() {
   need_crates
   as_root rm -rf "$TOOLS/image/run" "$TOOLS/image/podman"
   as_root env PATH="$PATH" CARGO_TARGET_DIR="$CARGO_TARGET_DIR" IMAGE_STORE="$TOOLS/image" \
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests/e2e unshare --mount sh -c '
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests/e2e unshare --mount --pid --fork --mount-proc sh -c '
       if mountpoint --quiet /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
       exec "$@"' sh "$TOOLS/venv/bin/python" -m unittest discover --start-directory tests/image
   as_root rm -rf "$TOOLS/image/run" "$TOOLS/image/podman"
