@@ -4,6 +4,7 @@
 
 mod logging;
 mod memory;
+mod notify;
 mod once;
 mod server;
 mod signals;
@@ -18,6 +19,7 @@ use crate::telemetry::OrganizationTelemetry;
 use crate::walk;
 
 pub use logging::init as init_logging;
+pub use notify::ServiceManager;
 pub use once::{Once, once};
 pub use server::Server;
 pub use signals::{Hangups, shutdown_on_signals};

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
+use super::notify::{Liveness, ServiceManager, status};
 use super::supervisor::{Prepared, Supervisor, Tools};
 use super::{MOST_REQUESTS_IN_FLIGHT, client};
 use crate::admin_api::{Client, InFlight};
@@ -34,6 +35,8 @@ pub struct Server {
     supervisor: Supervisor<Client>,
     first: Prepared<Client>,
     memory: Memory,
+    manager: ServiceManager,
+    liveness: Liveness,
     keeper: Option<Keeper>,
     reloads: Reloads,
     requests: mpsc::Receiver<ReloadRequest>,
@@ -41,7 +44,7 @@ pub struct Server {
 
 impl Server {
     /// Listens and gets everything ready that `config` asks for. Serves and polls until `shutdown` once it runs; a
-    /// reload gets the configuration by `read`, which may block.
+    /// reload gets the configuration by `read`, which may block. `manager` is told how it goes.
     ///
     /// # Errors
     ///
@@ -51,6 +54,7 @@ impl Server {
         clock: Clock,
         shutdown: CancellationToken,
         read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
+        manager: ServiceManager,
     ) -> anyhow::Result<Self> {
         let mut listeners = Vec::new();
         for address in &config.listen_addresses {
@@ -73,6 +77,7 @@ impl Server {
         let options = exposition::Options { changes: true };
         registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options)))?;
         let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
+        let liveness = Liveness::default();
         let supervisor = Supervisor::new(
             config,
             Tools {
@@ -84,6 +89,8 @@ impl Server {
                 published: published.clone(),
                 telemetry: telemetry.clone(),
                 clock,
+                manager: manager.clone(),
+                liveness: liveness.clone(),
                 shutdown: shutdown.clone(),
             },
         );
@@ -96,7 +103,19 @@ impl Server {
         let telemetry_path = config.telemetry_path.clone();
         let reload = config.enable_lifecycle.then(|| reloads.clone());
         let site = Site { registry, board, clock, telemetry, telemetry_path, reload, shutdown };
-        Ok(Self { listeners, addresses, site, supervisor, first, memory, keeper, reloads, requests })
+        Ok(Self {
+            listeners,
+            addresses,
+            site,
+            supervisor,
+            first,
+            memory,
+            manager,
+            liveness,
+            keeper,
+            reloads,
+            requests,
+        })
     }
 
     /// Where reloads are asked for.
@@ -117,7 +136,13 @@ impl Server {
         let supervising = tokio::spawn(self.supervisor.run(self.requests));
         let end_keeping = CancellationToken::new();
         let keeping = self.keeper.map(|keeper| tokio::spawn(keeper.run(end_keeping.clone())));
-        web::serve(self.listeners, Arc::new(self.site), web::Options::default()).await;
+        let (board, clock, shutdown) = (self.site.board.clone(), self.site.clock, self.site.shutdown.clone());
+        let serving = tokio::spawn(web::serve(self.listeners, Arc::new(self.site), web::Options::default()));
+        let status = move || status(&board, &clock.now());
+        self.manager.ready(&status());
+        let attending = tokio::spawn(self.manager.attend(status, self.liveness, shutdown));
+        let _ = serving.await;
+        let _ = attending.await;
         // Pollers stop at once; this is for the last log line of a walk.
         let _ = timeout(Duration::from_millis(500), supervising).await;
         end_keeping.cancel();

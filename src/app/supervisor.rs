@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use change::{Change, Report};
 
+use super::notify::{Liveness, ServiceManager, status};
 use super::walk_options;
 use crate::clock::Clock;
 use crate::composition;
@@ -50,6 +51,10 @@ pub(super) struct Tools<P> {
     pub(super) published: Arc<Notify>,
     pub(super) telemetry: Telemetry,
     pub(super) clock: Clock,
+    /// Who is told of reloads.
+    pub(super) manager: ServiceManager,
+    /// Who must know when a poller, or the supervisor, is gone.
+    pub(super) liveness: Liveness,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -212,16 +217,24 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
             clock: self.tools.clock,
             telemetry: telemetry.clone(),
         };
-        let task = tokio::spawn(poll(poller, stop.clone()));
+        let (stays, until) = (self.tools.liveness.expect(stop.clone()), stop.clone());
+        let task = tokio::spawn(async move {
+            let _stays = stays;
+            poll(poller, until).await;
+        });
         Running { organization, telemetry, plan, stop, task }
     }
 
     /// Reloads as it is asked to, one request after the other, until the shutdown; then waits for the pollers.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<ReloadRequest>) {
         let shutdown = self.tools.shutdown.clone();
+        let _stays = self.tools.liveness.expect(shutdown.clone());
         let reloading = async {
             while let Some(request) = requests.recv().await {
-                request.answer(self.reload().await);
+                self.tools.manager.reloading();
+                let outcome = self.reload().await;
+                self.tools.manager.ready(&status(&self.tools.board, &self.tools.clock.now()));
+                request.answer(outcome);
             }
         };
         tokio::select! {

@@ -1,13 +1,14 @@
 //! `demo`: a lively synthetic organization, and the exporter on it.
 
 use std::net::Ipv4Addr;
+use std::process;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::simulate::{number, rate};
 use super::{DONE, Failure, block_on, say, serve::announce};
-use crate::app::{Hangups, Server, init_logging, shutdown_on_signals};
+use crate::app::{Hangups, Server, ServiceManager, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, SIMULATED_KEY};
 use crate::simulator::{self, Simulator};
@@ -30,8 +31,9 @@ pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
         let hangups = Hangups::catch()?;
+        let manager = ServiceManager::from_environment(layers.environment(), process::id());
         let read = move || Config::from_layers(&layers.reread()?);
-        let server = Server::bind(&config, Clock::system(), shutdown.clone(), read).await?;
+        let server = Server::bind(&config, Clock::system(), shutdown.clone(), read, manager).await?;
         announce(&config, &server);
         hangups.reload_by(server.reloads());
         say(&welcome(&config, &server))?;

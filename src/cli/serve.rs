@@ -1,9 +1,11 @@
 //! `serve`: poll and serve.
 
+use std::process;
+
 use tokio_util::sync::CancellationToken;
 
 use super::{DONE, Failure, block_on};
-use crate::app::{Hangups, Server, init_logging, shutdown_on_signals};
+use crate::app::{Hangups, Server, ServiceManager, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers};
 
@@ -14,8 +16,9 @@ pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
         let hangups = Hangups::catch()?;
+        let manager = ServiceManager::from_environment(layers.environment(), process::id());
         let read = move || Config::from_layers(&layers.reread()?);
-        let server = Server::bind(&config, Clock::system(), shutdown, read).await?;
+        let server = Server::bind(&config, Clock::system(), shutdown, read, manager).await?;
         announce(&config, &server);
         hangups.reload_by(server.reloads());
         server.run().await;

@@ -73,6 +73,25 @@ the log, the answer and `openai_org_exporter_config_last_reload_successful` say 
 | nothing about it | nothing: figures, changes, counters and schedule go on |
 | `web.listen_address`, `web.telemetry_path`, `web.enable_lifecycle`, `state.file`, `log` | these need a restart; a warning names them |
 
+## Service manager
+
+Under systemd, `serve` and `demo` say by `NOTIFY_SOCKET` when they serve (the moment from which `/-/ready` answers), how many
+organizations have fresh figures, when a reload begins and ends, and that they stop: `Type=notify` works, and so does
+`Type=notify-reload`. A wrong configuration ends a reload as a good one does; the log and
+`openai_org_exporter_config_last_reload_successful` tell them apart. With `WatchdogSec` the manager hears of life twice in
+that time, as long as the process gets on and its pollers are looked after. An API that fails, a state file that cannot be
+written and a reload that hangs are no reasons for a restart, and do not cause one.
+
+```ini
+[Service]
+Type=notify-reload
+WatchdogSec=30s
+Restart=on-failure
+ExecStart=/usr/local/bin/openai-org-exporter --config.file=/etc/openai-org-exporter.yml
+```
+
+`Type=notify-reload` needs systemd 253; before that, `Type=notify` and `ExecReload=/bin/kill -HUP $MAINPID`.
+
 ## Proxy
 
 `HTTPS_PROXY` and `NO_PROXY` are honoured, in capitals or not. Plain http never goes through a proxy.

@@ -363,3 +363,20 @@ async fn a_reading_that_hangs_is_given_up_and_the_next_one_works() {
     assert!(world.reload(config).await.ends_with("kept 1."));
     world.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_is_gone_is_noticed_and_one_that_was_told_to_end_is_not() {
+    let world = World::start(&config(&[("a", "ka"), ("b", "kb")])).await;
+    pass(10).await;
+    world.reload(config(&[("a", "another"), ("c", "kc")])).await;
+    let liveness = world.liveness.clone();
+    assert!(liveness.all_there(), "who leaves by a reload is not lost");
+    world.stop().await;
+    assert!(liveness.all_there());
+
+    let world = World::start(&config(&[("a", "ka")])).await;
+    pass(10).await;
+    world.task.abort();
+    let _ = world.task.await;
+    assert!(!world.liveness.all_there());
+}

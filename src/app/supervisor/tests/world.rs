@@ -50,6 +50,7 @@ pub(super) struct World {
     pub(super) reloads: Reloads,
     pub(super) asked: Asked,
     pub(super) published: Arc<Notify>,
+    pub(super) liveness: Liveness,
     pub(super) shutdown: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
@@ -123,6 +124,7 @@ impl World {
         let published = Arc::new(Notify::new());
         telemetry.config_loaded(clock.now().unix_seconds());
         let shutdown = CancellationToken::new();
+        let liveness = Liveness::default();
         let tools = Tools {
             read: Arc::new(read),
             make_pages: Arc::new(make_pages),
@@ -130,6 +132,8 @@ impl World {
             published: published.clone(),
             telemetry,
             clock,
+            manager: ServiceManager::default(),
+            liveness: liveness.clone(),
             shutdown: shutdown.clone(),
         };
         let mut supervisor = Supervisor::new(config, tools);
@@ -137,7 +141,7 @@ impl World {
         supervisor.begin(first, |_, _| OrganizationState::default()).await;
         let (reloads, requests) = reloads();
         let task = tokio::spawn(supervisor.run(requests));
-        Self { next, registry, reloads, asked, published, shutdown, task }
+        Self { next, registry, reloads, asked, published, liveness, shutdown, task }
     }
 
     pub(super) async fn reload(&self, config: Config) -> String {
