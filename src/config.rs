@@ -23,7 +23,7 @@ use crate::web::ListenAddress;
 
 pub use error::{ConfigError, Place, did_you_mean, without_keys};
 pub use layers::Layers;
-pub use organizations::SIMULATED_KEY;
+pub use organizations::{SIMULATED_KEY, simulated_organizations};
 pub use reference::markdown;
 pub use settings::{Setting, User, all as settings};
 pub use values::{LogFormat, LogLevel, parse_duration, show_duration};

@@ -27,7 +27,7 @@
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
-//! | `simulator` | a synthetic organization over the Admin API's wire format, with faults | |
+//! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;
 pub mod app;

@@ -1,12 +1,13 @@
-//! A synthetic organization over the Admin API's wire format, with faults.
+//! Synthetic organizations over the Admin API's wire format, with faults.
 //!
 //! It must not know the rest of the house: a struct shared with the client would hide the same mistake on both
 //! sides.
 //!
-//! The organization follows from a seed: the same seed, number of users and reference time give the same users,
+//! An organization follows from a seed: the same seed, number of users and reference time give the same users,
 //! byte for byte. The list is in the order of joining; users who join later come last, and the id of one who
 //! left is no cursor any more (404). What never changes about a user is computed whenever it is needed, what
-//! does takes about 50 bytes, and an id leads to its place without a search: a million users are no burden.
+//! does takes about 50 bytes, and an id leads to its place without a search: a million users are no burden. Nor are
+//! a thousand organizations behind one address: what each needs besides its users is about 13 kB.
 
 mod blueprint;
 mod churn;
@@ -16,6 +17,7 @@ mod office;
 mod payload;
 mod population;
 mod query;
+mod reception;
 mod refusal;
 mod seed;
 mod wire;
@@ -38,7 +40,8 @@ use tracing::{debug, warn};
 
 pub use self::fault::{Fault, FaultKind, FaultSwitch, ParseFaultError};
 
-use self::office::{NoAnswer, Office};
+use self::office::NoAnswer;
+use self::reception::Reception;
 
 /// How long answers under way may take once the simulator is told to stop.
 const GRACE: Duration = Duration::from_millis(800);
@@ -47,15 +50,17 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// What to simulate.
 #[derive(Clone)]
 pub struct Options {
-    /// Users at the start, at most `u32::MAX`.
+    /// Organizations, at least one and at most `u32::MAX`. Each has its own users, of a seed of its own.
+    pub organizations: usize,
+    /// Users of each at the start, at most `u32::MAX`.
     pub users: usize,
     /// All that is random follows from it.
     pub seed: u64,
-    /// The key that requests must carry.
+    /// The key that requests must carry; of several organizations, each has this with `-1`, `-2` and so on behind it.
     pub admin_key: String,
     /// Waited before each answer.
     pub latency: Duration,
-    /// Changes to the organization per minute, on average; 0 for none.
+    /// Changes to each organization per minute, on average; 0 for none.
     pub churn_per_minute: f64,
     /// Whether to compress answers for clients that accept gzip.
     pub gzip: bool,
@@ -65,21 +70,22 @@ pub struct Options {
     pub now: i64,
 }
 
-/// A synthetic organization on a socket of its own.
+/// Synthetic organizations on a socket of their own.
 pub struct Simulator {
     listener: TcpListener,
     address: SocketAddr,
-    office: Arc<Office>,
+    reception: Arc<Reception>,
     churn_per_minute: f64,
     stop: CancellationToken,
 }
 
 impl Default for Options {
-    /// 250 users of seed 1 behind the key `sk-admin-simulated`, compressed, without latency, churn or faults,
+    /// One organization of 250 users of seed 1 behind the key `sk-admin-simulated`, compressed, without latency, churn or faults,
     /// as of now.
     fn default() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
+            organizations: 1,
             users: 250,
             seed: 1,
             admin_key: "sk-admin-simulated".to_owned(),
@@ -93,15 +99,17 @@ impl Default for Options {
 }
 
 impl Simulator {
-    /// Makes up the organization and listens; connections wait until [`Simulator::run`].
+    /// Makes up the organizations and listens; connections wait until [`Simulator::run`].
     ///
     /// # Errors
     ///
     /// The address cannot be listened on; or, as [`io::ErrorKind::InvalidInput`], there are too many users or
-    /// the churn is no finite number of at least 0.
+    /// organizations, or none of the latter, or the churn is no finite number of at least 0.
     pub async fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what);
         let users = u32::try_from(options.users).map_err(|_| invalid("more users than ids"))?;
+        let organizations = u32::try_from(options.organizations).ok().filter(|number| *number > 0);
+        let organizations = organizations.ok_or_else(|| invalid("no organization, or too many"))?;
         let churn_per_minute = options.churn_per_minute;
         if !(churn_per_minute.is_finite() && churn_per_minute >= 0.0) {
             return Err(invalid("the churn is not a number of at least 0"));
@@ -109,8 +117,8 @@ impl Simulator {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let office = Arc::new(Office::open(options, users, stop.clone()));
-        Ok(Self { listener, address, office, churn_per_minute, stop })
+        let reception = Arc::new(Reception::open(&options, users, organizations, &stop));
+        Ok(Self { listener, address, reception, churn_per_minute, stop })
     }
 
     /// The address listened on, with the port that the system chose for port 0.
@@ -125,38 +133,44 @@ impl Simulator {
 
     /// A handle to change the faults while the simulator runs.
     pub fn faults(&self) -> FaultSwitch {
-        self.office.faults.clone()
+        self.reception.faults.clone()
     }
 
     /// Serves until `shutdown`, then ends within a second: what is under way may finish, the rest is dropped.
     ///
     /// Dropping the future has the same effect, in the background.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { listener, office, churn_per_minute, stop, .. } = self;
+        let Self { listener, reception, churn_per_minute, stop, .. } = self;
         let _stops_connections = stop.clone().drop_guard();
         let connections = TaskTracker::new();
+        let changes = TaskTracker::new();
+        for office in reception.offices() {
+            let churn = churn::churn(office.clone(), churn_per_minute);
+            changes.spawn(stop.clone().run_until_cancelled_owned(churn));
+        }
+        changes.close();
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = churn::churn(&office, churn_per_minute) => {}
-            () = accept(&listener, &office, &connections, &stop) => {}
+            () = accept(&listener, &reception, &connections, &stop) => {}
         }
         drop(listener);
         stop.cancel();
         connections.close();
         connections.wait().await;
+        changes.wait().await;
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    office: &Arc<Office>,
+    reception: &Arc<Reception>,
     connections: &TaskTracker,
     stop: &CancellationToken,
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve(stream, Arc::clone(office), stop.clone()));
+                connections.spawn(serve(stream, Arc::clone(reception), stop.clone()));
             }
             Err(error) => {
                 warn!(%error, "the simulator could not accept a connection");
@@ -167,9 +181,9 @@ async fn accept(
 }
 
 /// Without header or idle time-outs: in tests with a paused clock they would pass at once.
-async fn serve(stream: TcpStream, office: Arc<Office>, stop: CancellationToken) {
+async fn serve(stream: TcpStream, reception: Arc<Reception>, stop: CancellationToken) {
     let _best_effort = stream.set_nodelay(true);
-    let service = service_fn(|request| office.answer(request));
+    let service = service_fn(|request| reception.answer(request));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection_ref = Pin::new(&mut connection);
     let result = tokio::select! {

@@ -44,7 +44,11 @@ impl Running {
     }
 
     fn request(&self, query: &str) -> RequestBuilder {
-        self.client.get(format!("{}/organization/users?{query}", self.base_url)).bearer_auth(KEY)
+        self.request_with(KEY, query)
+    }
+
+    fn request_with(&self, key: &str, query: &str) -> RequestBuilder {
+        self.client.get(format!("{}/organization/users?{query}", self.base_url)).bearer_auth(key)
     }
 
     async fn get(&self, query: &str) -> Response {
@@ -52,15 +56,27 @@ impl Running {
     }
 
     async fn page(&self, query: &str) -> Value {
-        let response = self.get(query).await;
+        self.page_with(KEY, query).await
+    }
+
+    async fn page_with(&self, key: &str, query: &str) -> Value {
+        let response = self.request_with(key, query).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         json_of(response).await
     }
 
+    async fn status_with(&self, key: &str, query: &str) -> u16 {
+        self.request_with(key, query).send().await.unwrap().status().as_u16()
+    }
+
     async fn walk(&self, limit: usize) -> Vec<Value> {
+        self.walk_with(KEY, limit).await
+    }
+
+    async fn walk_with(&self, key: &str, limit: usize) -> Vec<Value> {
         let (mut users, mut after) = (vec![], String::new());
         loop {
-            let page = self.page(&format!("limit={limit}{after}")).await;
+            let page = self.page_with(key, &format!("limit={limit}{after}")).await;
             let data = page["data"].as_array().unwrap();
             assert!(data.len() <= limit);
             assert_eq!(page["first_id"], data.first().map_or(Value::Null, |user| user["id"].clone()));
@@ -360,6 +376,56 @@ async fn churn_changes_the_list_and_cursors_of_the_removed_are_gone() {
     assert_eq!(simulator.get(&format!("after={gone}")).await.status(), 404);
     let owners = count(&after, |user| user["role"] == "owner");
     assert!((1..30).contains(&owners), "{owners} owners");
+}
+
+#[tokio::test]
+async fn each_of_several_organizations_has_its_own_key_and_users() {
+    let options = || Options { users: 120, now: NOW, ..Options::default() };
+    let several = Running::start(Options { organizations: 3, ..options() }).await;
+    let mut all = vec![];
+    for number in 1..=3 {
+        all.push(several.walk_with(&format!("{KEY}-{number}"), 100).await);
+    }
+    assert_eq!(all[0], Running::start(options()).await.walk(100).await, "the first is what a single one is");
+    let distinct: HashSet<&str> = all.iter().flat_map(|users| ids(users)).collect();
+    assert_eq!(distinct.len(), 3 * 120);
+    let again = Running::start(Options { organizations: 3, ..options() }).await;
+    assert_eq!(again.walk_with(&format!("{KEY}-3"), 100).await, all[2], "it follows from the seed");
+
+    let cursor = format!("after={}", all[0][5]["id"].as_str().unwrap());
+    assert_eq!(several.status_with(&format!("{KEY}-1"), &cursor).await, 200);
+    assert_eq!(several.status_with(&format!("{KEY}-2"), &cursor).await, 404, "it is no cursor of another");
+    for key in [KEY, "sk-admin-simulated-0", "sk-admin-simulated-4", "sk-admin-simulated-01", ""] {
+        assert_eq!(several.status_with(key, "").await, 401, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn faults_strike_all_of_several_organizations() {
+    let simulator = Running::start(Options { organizations: 2, now: NOW, ..Options::default() }).await;
+    simulator.faults.set(vec!["status-500".parse().unwrap()]);
+    for number in 1..=2 {
+        assert_eq!(simulator.status_with(&format!("{KEY}-{number}"), "").await, 500);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_several_organizations_changes() {
+    let options = Options { organizations: 2, churn_per_minute: 60.0, now: NOW, ..Options::default() };
+    let simulator = Running::start(options).await;
+    let keys = [format!("{KEY}-1"), format!("{KEY}-2")];
+    let before = [simulator.walk_with(&keys[0], 100).await, simulator.walk_with(&keys[1], 100).await];
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    for (key, before) in keys.iter().zip(&before) {
+        assert_ne!(&simulator.walk_with(key, 100).await, before, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn there_is_at_least_one_organization() {
+    let options = Options { organizations: 0, ..Options::default() };
+    let error = Simulator::bind(([127, 0, 0, 1], 0).into(), options).await.err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
 
 #[tokio::test]

@@ -43,14 +43,14 @@ pub(super) enum Refusal {
 
 const COMMANDS: [(&str, User, &str); 6] = [
     ("serve", User::Serve, "Poll and serve; this is what happens without a command"),
-    ("demo", User::Demo, "Serve a lively synthetic organization; needs no key, no network and no file"),
+    ("demo", User::Demo, "Serve lively synthetic organizations; needs no key, no network and no file"),
     ("once", User::Once, "Walk once and write the figures, for a textfile collector"),
     (
         "check-config",
         User::CheckConfig,
         "Check everything that serve would read, and print it without secrets",
     ),
-    ("simulate", User::Simulate, "Serve a synthetic organization as the Admin API does, for tests"),
+    ("simulate", User::Simulate, "Serve synthetic organizations as the Admin API does, for tests"),
     (
         "healthcheck",
         User::Healthcheck,

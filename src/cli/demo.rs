@@ -1,4 +1,4 @@
-//! `demo`: a lively synthetic organization, and the exporter on it.
+//! `demo`: lively synthetic organizations, and the exporter on them.
 
 use std::net::Ipv4Addr;
 use std::process;
@@ -10,12 +10,13 @@ use super::simulate::{number, rate};
 use super::{DONE, Failure, block_on, say, serve::announce};
 use crate::app::{Hangups, Server, ServiceManager, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
-use crate::config::{self, Config, Layers, SIMULATED_KEY};
+use crate::config::{self, Config, Layers, SIMULATED_KEY, simulated_organizations};
 use crate::simulator::{self, Simulator};
 
 pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
     init_logging(config::log(&layers)?);
     let options = simulator::Options {
+        organizations: simulated_organizations(&layers)?,
         users: layers.one("users", number::<u32>)? as usize,
         seed: layers.one("seed", number::<u64>)?,
         churn_per_minute: layers.one("churn", rate)?,
@@ -49,8 +50,12 @@ fn welcome(config: &Config, server: &Server) -> String {
         _ => address.to_string(),
     });
     let path = &config.telemetry_path;
+    let watched = match config.organizations.len() {
+        1 => "A simulated organization is".to_owned(),
+        many => format!("{many} simulated organizations are"),
+    };
     format!(
-        "\nA simulated organization is being watched. Nothing leaves this machine.\n\n\
+        "\n{watched} being watched. Nothing leaves this machine.\n\n\
          \x20 http://{address}{path}   the metrics, as Prometheus scrapes them\n\
          \x20 http://{address}/          the state of things in a line\n\n\
          Look at these; they move as people join, leave and are promoted:\n\n\

@@ -1,4 +1,4 @@
-//! `simulate`: the simulated organization alone.
+//! `simulate`: the simulated organizations alone.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DONE, Failure, block_on, say};
 use crate::app::{init_logging, shutdown_on_signals};
-use crate::config::{self, Layers, parse_duration};
+use crate::config::{self, Layers, parse_duration, simulated_organizations};
 use crate::simulator::{Fault, Options, Simulator};
 
 pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
@@ -17,7 +17,9 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
         text.parse::<SocketAddr>()
             .map_err(|_| format!("{text:?} is no address with a port; write it like 127.0.0.1:10196"))
     })?;
+    let organizations = simulated_organizations(layers)?;
     let options = Options {
+        organizations,
         users: layers.one("users", number::<u32>)? as usize,
         seed: layers.one("seed", number::<u64>)?,
         admin_key: layers.one("admin-key", |text| Ok::<_, String>(text.to_owned()))?,
@@ -36,6 +38,11 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
         say(&format!("The simulated Admin API answers at {}\n", simulator.base_url()))?;
+        if organizations > 1 {
+            say(&format!(
+                "It has {organizations} organizations; their keys end in -1 to -{organizations}\n"
+            ))?;
+        }
         simulator.run(shutdown).await;
         Ok(DONE)
     })?

@@ -73,13 +73,13 @@ impl Layers {
         Ok(self)
     }
 
-    /// The same with one organization: the simulated one at `base_url`, whatever else names one.
+    /// The same with the simulated organizations at `base_url`, whatever else names one.
     #[must_use]
     pub fn simulated(self, base_url: String) -> Self {
         Self { simulated: Some(base_url), ..self }
     }
 
-    /// The base URL of the simulated organization, if it is that one.
+    /// The base URL of the simulated organizations, if it is those.
     pub(super) fn simulated_base_url(&self) -> Option<&str> {
         self.simulated.as_deref()
     }

@@ -16,11 +16,35 @@ use crate::composition::EmailDomain;
 const KEYS: [&str; 7] =
     ["name", "admin_key_file", "admin_key_env", "email_domains", "base_url", "poll.interval", "poll.max_age"];
 
-/// The key of the simulated organization, unless it is told another.
+/// The key of the one simulated organization, unless it is told another; of several, it is what their keys begin with.
 pub const SIMULATED_KEY: &str = "sk-admin-simulated";
 
 /// Mail domains that one organization can have; each makes a series for each role.
 const MOST_DOMAINS: usize = 100;
+
+/// Companies that nobody works for.
+const COMPANIES: [&str; 20] = [
+    "acme",
+    "globex",
+    "brightmoor",
+    "copperleaf",
+    "driftwood",
+    "eastgate",
+    "fernhill",
+    "greywater",
+    "highfield",
+    "ironbark",
+    "juniper",
+    "kingfisher",
+    "larkspur",
+    "millrace",
+    "northlight",
+    "oakhaven",
+    "pinecrest",
+    "quarry",
+    "redwing",
+    "saltmarsh",
+];
 
 /// Organizations that one exporter can watch.
 const MOST_ORGANIZATIONS: usize = 1_000;
@@ -47,7 +71,7 @@ pub(super) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Vec<Or
     };
     let mut places = Vec::new();
     if let Some(base_url) = layers.simulated_base_url() {
-        return simulated(layers, defaults, base_url).map(|organization| vec![organization]);
+        return simulated(layers, &defaults, base_url);
     }
     let organizations = match layers.in_file("organizations") {
         None => vec![single(layers, defaults)?],
@@ -88,18 +112,43 @@ pub(super) fn read(layers: &Layers, warnings: &mut Vec<String>) -> Result<Vec<Or
     Ok(organizations)
 }
 
-/// The organization of the simulator, with a key that is no secret.
-fn simulated(layers: &Layers, defaults: Defaults, base_url: &str) -> Result<Organization, ConfigError> {
+/// How many organizations are simulated.
+///
+/// # Errors
+///
+/// If that is no number, or more than one exporter can watch.
+pub fn simulated_organizations(layers: &Layers) -> Result<usize, ConfigError> {
+    layers.one("organizations", values::number_in::<1, MOST_ORGANIZATIONS>)
+}
+
+/// The organizations of the simulator, with keys that are no secret.
+fn simulated(layers: &Layers, defaults: &Defaults, base_url: &str) -> Result<Vec<Organization>, ConfigError> {
     let wrong = |error: String| ConfigError::new(Place::Nowhere, error);
-    Ok(Organization {
-        name: "demo".to_owned(),
-        admin_key: AdminKey::parse(SIMULATED_KEY).map_err(|error| wrong(error.to_string()))?,
-        admin_key_source: KeySource::BuiltIn,
-        base_url: BaseUrl::parse(base_url, false).map_err(|error| wrong(error.to_string()))?,
-        interval: defaults.interval,
-        max_age: max_age(defaults.max_age, defaults.interval, &layers.place("poll.max-age"))?,
-        email_domains: defaults.email_domains,
-    })
+    let base_url = BaseUrl::parse(base_url, false).map_err(|error| wrong(error.to_string()))?;
+    let max_age = max_age(defaults.max_age, defaults.interval, &layers.place("poll.max-age"))?;
+    let organization = |(name, key): (String, String)| {
+        Ok(Organization {
+            name,
+            admin_key: AdminKey::parse(&key).map_err(|error| wrong(error.to_string()))?,
+            admin_key_source: KeySource::BuiltIn,
+            base_url: base_url.clone(),
+            interval: defaults.interval,
+            max_age,
+            email_domains: defaults.email_domains.clone(),
+        })
+    };
+    match simulated_organizations(layers)? {
+        1 => Ok(vec![organization(("demo".to_owned(), SIMULATED_KEY.to_owned()))?]),
+        many => (1..=many)
+            .map(|number| (simulated_name(number), format!("{SIMULATED_KEY}-{number}")))
+            .map(organization)
+            .collect(),
+    }
+}
+
+/// The name of one of several, counted from 1.
+fn simulated_name(number: usize) -> String {
+    COMPANIES.get(number - 1).map_or_else(|| format!("org-{number}"), |name| (*name).to_owned())
 }
 
 /// The one organization of flags and environment.

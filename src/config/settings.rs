@@ -280,7 +280,16 @@ const ALL: &[Setting] = &[
         &[Simulate],
         "The key that requests must carry; a made-up one",
     ),
-    setting("Simulated organization", "users", "", "NUMBER", "250", SIMULATED, "Users at the start"),
+    setting(
+        "Simulated organization",
+        "organizations",
+        "",
+        "NUMBER",
+        "1",
+        SIMULATED,
+        "Organizations, each with so many users and a seed of its own; with more than one, the first has the key of --admin-key with -1 behind it, the second -2 and so on",
+    ),
+    setting("Simulated organization", "users", "", "NUMBER", "250", SIMULATED, "Users of each at the start"),
     setting(
         "Simulated organization",
         "seed",
@@ -290,7 +299,7 @@ const ALL: &[Setting] = &[
         SIMULATED,
         "All that is random follows from it",
     ),
-    setting("Simulated organization", "churn", "", "NUMBER", "0", SIMULATED, "Changes per minute"),
+    setting("Simulated organization", "churn", "", "NUMBER", "0", SIMULATED, "Changes per minute in each"),
     setting(
         "Simulated organization",
         "latency",

@@ -554,6 +554,27 @@ fn settings_of_other_commands_are_not_looked_at() {
     assert_eq!(organization.interval, Duration::from_secs(5));
 }
 
+#[test]
+fn several_simulated_organizations_have_names_and_keys_of_their_own() {
+    let config = |number: &str| {
+        let flags = BTreeMap::from([("organizations".to_owned(), vec![number.to_owned()])]);
+        let layers = Layers::read(User::Demo, flags, Environment::new()).unwrap();
+        Config::from_layers(&layers.simulated("http://127.0.0.1:1/v1".to_owned()))
+    };
+    let names = |number: &str| -> Vec<String> {
+        config(number).unwrap().organizations.into_iter().map(|organization| organization.name).collect()
+    };
+    assert_eq!(names("1"), ["demo"]);
+    assert_eq!(names("3"), ["acme", "globex", "brightmoor"]);
+    assert_eq!(names("22")[19..], ["saltmarsh", "org-21", "org-22"]);
+    let most = config("1000").unwrap().organizations;
+    assert_eq!(most[999].admin_key, AdminKey::parse("sk-admin-simulated-1000").unwrap());
+    for number in ["0", "1001", "many"] {
+        let error = config(number).unwrap_err().to_string();
+        assert_eq!(error, format!("flag --organizations: {number:?} is no number from 1 to 1000"));
+    }
+}
+
 proptest! {
     #[test]
     fn any_file_is_a_configuration_or_an_error_in_one_line_without_a_key(

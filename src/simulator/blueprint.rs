@@ -16,7 +16,7 @@ pub(super) struct Blueprint {
     pub(super) seed: u64,
     pub(super) projects: Vec<Project>,
     /// Pairs of first and last name in an order of the seed, so that no two people share an address.
-    pairs: Box<[usize]>,
+    pairs: Box<[u16]>,
 }
 
 pub(super) struct Project {
@@ -67,7 +67,8 @@ pub(super) struct Memberships {
 impl Blueprint {
     /// The number of projects grows with the square root of the number of users.
     pub(super) fn new(seed: u64, users: u32) -> Self {
-        let mut pairs: Vec<usize> = (0..FIRST.len() * LAST.len()).collect();
+        let count = u16::try_from(FIRST.len() * LAST.len()).expect("6,400 pairs");
+        let mut pairs: Vec<u16> = (0..count).collect();
         Rng::with_seed(draw(seed, 3, 0)).shuffle(&mut pairs);
         let count = ((users.isqrt() + 1) * 3 / 4).clamp(3, 200);
         let projects = (0..count)
@@ -102,7 +103,7 @@ impl Blueprint {
 
     fn person(&self, serial: u32) -> Label {
         let serial = usize::try_from(serial).expect("a u32 fits into a usize");
-        let pair = self.pairs[serial % self.pairs.len()];
+        let pair = usize::from(self.pairs[serial % self.pairs.len()]);
         let number = u32::try_from(serial / self.pairs.len()).expect("a part of a u32");
         Label::Person { first: pair / LAST.len(), last: pair % LAST.len(), number }
     }

@@ -1,5 +1,6 @@
 //! Changes over time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -29,10 +30,10 @@ pub(super) enum Change {
     KeyUsed,
 }
 
-/// Makes changes for ever, `per_minute` on average, at random distances.
-pub(super) async fn churn(office: &Office, per_minute: f64) {
+/// Makes changes for ever, `per_minute` on average, at random distances; none if that is 0.
+pub(super) async fn churn(office: Arc<Office>, per_minute: f64) {
     if per_minute <= 0.0 {
-        return std::future::pending().await;
+        return;
     }
     let mut rng = Rng::with_seed(draw(office.blueprint.seed, CHURN, 0));
     let users = office.population().len();

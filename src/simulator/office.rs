@@ -22,7 +22,7 @@ use super::payload::Payload;
 use super::population::{Page, Population};
 use super::query::Query;
 use super::refusal::Refusal;
-use super::seed::{Id, draw, mix};
+use super::seed::{Id, mix};
 use super::wire;
 
 /// Announced and counted down each minute, but never enforced: load tests would only meet the limit.
@@ -34,9 +34,10 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title>
 /// The organization behind its desk.
 pub(super) struct Office {
     pub(super) blueprint: Blueprint,
-    pub(super) faults: FaultSwitch,
+    faults: FaultSwitch,
     population: RwLock<Population>,
-    authorization: Vec<u8>,
+    /// What the header `authorization` of its requests says.
+    pub(super) authorization: Vec<u8>,
     latency: Duration,
     gzip: bool,
     opened_at: i64,
@@ -60,13 +61,13 @@ struct Draft {
 }
 
 impl Office {
-    pub(super) fn open(options: Options, users: u32, stop: CancellationToken) -> Self {
-        let Options { seed, admin_key, latency, gzip, faults, now, .. } = options;
+    pub(super) fn open(options: Options, users: u32, faults: FaultSwitch, stop: CancellationToken) -> Self {
+        let Options { seed, admin_key, latency, gzip, now, .. } = options;
         let blueprint = Blueprint::new(seed, users);
         let population = Population::generate(&blueprint, users, now);
         Self {
             blueprint,
-            faults: FaultSwitch::new(faults, draw(seed, 30, 0)),
+            faults,
             population: RwLock::new(population),
             authorization: format!("Bearer {admin_key}").into_bytes(),
             latency,

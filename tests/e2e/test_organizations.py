@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exposition import composition, differences, parse, value
 from fake_api import error, fake_api
-from harness import SIMULATED_KEY, get, raw_pages, serving, simulator, wait_until
+from harness import SIMULATED_KEY, exporter, get, raw_pages, serving, simulator, wait_until
 from oracle import Settings, count
 from plain_shapes import all_fields
 
@@ -38,6 +38,23 @@ class SeveralOrganizations(unittest.TestCase):
             start = value(samples, "openai_org_snapshot_timestamp_seconds", organization=name)
             expected |= count(raw_pages(base_url, key), start, Settings(name, email_domains=(f"{name}.com",)))
         self.assertEqual(differences(expected, composition(samples)), [])
+
+    def test_the_demo_and_the_simulator_hold_as_many_as_they_are_asked_for(self):
+        flags = ("--web.listen-address=127.0.0.1:0", "--organizations=3", "--users=120", "--churn=0")
+        child = self.enterContext(exporter("demo", *flags))
+        url = child.find(r"(http://127\.0\.0\.1:\d+)/metrics")
+        wait_until(lambda: get(f"{url}/-/fresh").status == 200, 20, "a walk of each", lambda: child.output)
+        samples = self.samples(url)
+        self.assertEqual(
+            {name: value(samples, "openai_org_up", organization=name) for name in ("acme", "globex", "brightmoor")},
+            {"acme": 1, "globex": 1, "brightmoor": 1},
+        )
+        prints = {samples[series] for series in samples if series[0] == "openai_org_roster_fingerprint"}
+        self.assertEqual(len(prints), 3, "each has users of its own")
+
+        api = self.enterContext(simulator("--organizations=2", "--users=120"))
+        one, another = (raw_pages(api, f"{SIMULATED_KEY}-{number}") for number in (1, 2))
+        self.assertNotEqual(one, another)
 
     def samples(self, url: str):
         return parse(get(f"{url}/metrics").text)
