@@ -1,0 +1,305 @@
+"""Measures what one process carries: one organization of a million users, and 10, 100 and 1,000 organizations of 100.
+
+Everything runs on this machine over loopback, the simulated API included, and gets in the way of one another: take the
+ratios within one run. Walks are of plain HTTP, so that no TLS is in the figures.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from soak import KEY, OPENER, running
+
+USERS_OF_EACH = 100
+SCRAPES = 7
+API, LISTENING = r"(http://127\.0\.0\.1:\d+/v1)", r"addresses=(127\.0\.0\.1:\d+)"
+SUCCESSES = r'^openai_org_exporter_walks_total\{.*result="success"\} (\d+)'
+
+
+class Scrapes(NamedTuple):
+    """What the page of metrics costs."""
+
+    series: int
+    megabytes: float
+    seconds: float
+
+
+class Many(NamedTuple):
+    """What one run with many organizations gave."""
+
+    cpu_per_walk_ms: float
+    idle_mb: float
+    scraped_mb: float
+    files: int
+    threads: int
+    series: float
+    page_mb: float
+    scrape_seconds: float
+    state_mb: float
+    state_cpu_ms: float
+    state_written_mb: float
+
+
+def status(pid: int, field: str) -> int:
+    """A number of /proc/PID/status."""
+    return int(re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])
+
+
+def cpu_seconds(pid: int) -> float:
+    """All CPU time of a process, in the resolution of the scheduler: the clock of another process, clock_getcpuclockid(3)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def written_mb(pid: int) -> float:
+    return int(re.search(r"^wchar: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)[1]) / 1e6
+
+
+def page(url: str) -> bytes:
+    with OPENER.open(url, timeout=60) as answer:
+        return answer.read()
+
+
+def walks(text: bytes) -> int:
+    return sum(int(number) for number in re.findall(SUCCESSES, text.decode(), re.MULTILINE))
+
+
+def scrape(url: str) -> Scrapes:
+    """Scrapes several times; the median of the times."""
+    times, text = [], b""
+    for _ in range(SCRAPES):
+        begun = time.monotonic()
+        text = page(url)
+        times.append(time.monotonic() - begun)
+    series = sum(1 for line in text.splitlines() if line and not line.startswith(b"#"))
+    return Scrapes(series, len(text) / 1e6, median(times))
+
+
+def wait_for(condition, seconds: float, what: str):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            sys.exit(f"waited {seconds:g} s for {what}")
+        time.sleep(0.1)
+    return value
+
+
+def fresh(listening: str) -> bool:
+    try:
+        return page(f"http://{listening}/-/fresh") is not None
+    except OSError:
+        return False
+
+
+@contextmanager
+def simulated(binary: str, organizations: int, users: int):
+    command = [binary, "simulate", "--listen-address=127.0.0.1:0", f"--admin-key={KEY}", "--churn=0"]
+    with running([*command, f"--organizations={organizations}", f"--users={users}"], API) as (_, base_url):
+        yield base_url
+
+
+def write_config(directory: Path, base_url: str, organizations: int, interval: int, state: bool) -> Path:
+    """A configuration file of so many organizations, each with a key in a file of its own."""
+    entries = []
+    for number in range(1, organizations + 1):
+        key = directory / f"key-{number}"
+        key.write_text(f"{KEY}-{number}\n")
+        entries.append({"name": f"org-{number}", "admin_key_file": str(key)})
+    config = {"poll": {"interval": f"{interval}s"}, "openai": {"base_url": base_url}, "organizations": entries}
+    if state:
+        config["state"] = {"file": str(directory / "state")}
+    path = directory / "config.yml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+@contextmanager
+def exporting(binary: str, config: Path):
+    command = [binary, "serve", "--web.listen-address=127.0.0.1:0", f"--config.file={config}"]
+    with running(command, LISTENING) as (child, listening):
+        wait_for(lambda: fresh(listening), 120, "a walk of each organization")
+        yield child.pid, listening
+
+
+def window(pid: int, url: str, seconds: float) -> tuple[float, float, float]:
+    """Walks, CPU seconds and megabytes written in a stretch of time without scrapes."""
+    before = walks(page(url))
+    cpu, written = cpu_seconds(pid), written_mb(pid)
+    time.sleep(seconds)
+    cpu, written = cpu_seconds(pid) - cpu, written_mb(pid) - written
+    return walks(page(url)) - before, cpu, written
+
+
+def many(binary: str, organizations: int) -> Many:
+    """One run: without a state file first, then with one."""
+    # 10 to 100 walks a second.
+    interval = max(1, organizations // 100)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulated(binary, organizations, USERS_OF_EACH) as base_url,
+    ):
+        directory = Path(folder)
+        with exporting(binary, write_config(directory, base_url, organizations, interval, False)) as (pid, listening):
+            url = f"http://{listening}/metrics"
+            time.sleep(interval)
+            idle, files, threads = status(pid, "VmRSS"), len(os.listdir(f"/proc/{pid}/fd")), status(pid, "Threads")
+            done, cpu, _ = window(pid, url, max(5, interval))
+            scrapes = scrape(url)
+            scraped = status(pid, "VmRSS")
+        with exporting(binary, write_config(directory, base_url, organizations, interval, True)) as (pid, listening):
+            time.sleep(interval)
+            state_done, state_cpu, written = window(pid, f"http://{listening}/metrics", max(5, interval))
+        state = (directory / "state").stat().st_size
+    return Many(
+        cpu / done * 1000,
+        idle / 1024,
+        scraped / 1024,
+        files,
+        threads,
+        scrapes.series,
+        scrapes.megabytes,
+        scrapes.seconds,
+        state / 1e6,
+        state_cpu / state_done * 1000,
+        written / max(5, interval),
+    )
+
+
+def report_many(runs: dict[int, list[Many]]) -> None:
+    sizes = list(runs)
+    middle = {size: Many(*(median(run[place] for run in runs[size]) for place in range(len(Many._fields)))) for size in sizes}
+    print(f"\nOrganizations of {USERS_OF_EACH} users in one process, medians of {len(runs[sizes[0]])} runs\n")
+    print(f"{'organizations':44}" + "".join(f"{size:>12,}" for size in sizes) + f"{'each more':>14}")
+    rows = [
+        ("CPU of a walk, ms", "cpu_per_walk_ms", 2, None),
+        ("CPU of a walk with a state file, ms", "state_cpu_ms", 2, None),
+        ("resident memory before any scrape, MB", "idle_mb", 1, "kB"),
+        ("resident memory after scrapes, MB", "scraped_mb", 1, "kB"),
+        ("series", "series", 0, ""),
+        ("page of metrics, MB", "page_mb", 2, "kB"),
+        ("time of a scrape, s", "scrape_seconds", 4, "ms"),
+        ("open files", "files", 0, ""),
+        ("threads", "threads", 0, None),
+        ("state file, MB", "state_mb", 3, "kB"),
+        ("written a second while all are walked, MB", "state_written_mb", 2, None),
+    ]
+    for title, field, digits, unit in rows:
+        values = [getattr(middle[size], field) for size in sizes]
+        slope = (values[-1] - values[0]) / (sizes[-1] - sizes[0]) if len(sizes) > 1 else 0
+        slope *= 1000 if unit in ("kB", "ms") else 1
+        more = "" if unit is None or len(sizes) == 1 else f"{slope:.2f} {unit}".strip()
+        print(f"{title:44}" + "".join(f"{value:12,.{digits}f}" for value in values) + f"{more:>14}")
+
+
+def million(binary: str, users: int) -> None:
+    """Two walks of one large organization: the second holds two rosters."""
+    with tempfile.TemporaryDirectory() as folder, simulated(binary, 1, users) as base_url:
+        state = Path(folder) / "state"
+        command = [binary, "serve", "--web.listen-address=127.0.0.1:0", "--poll.interval=10s", f"--openai.base-url={base_url}"]
+        with running([*command, f"--state.file={state}"], LISTENING) as (child, listening):
+            url = f"http://{listening}/metrics"
+            rows = []
+            for number in (1, 2):
+                before = cpu_seconds(child.pid)
+                wait_for(lambda: walks(page(url)) >= number, 240, f"walk {number}")
+                text = page(url).decode()
+                seconds = float(re.search(r"^openai_org_last_walk_duration_seconds\{.*\} (\S+)", text, re.MULTILINE)[1])
+                spent = cpu_seconds(child.pid) - before
+                rows.append((number, seconds, spent * 1e6 / users, status(child.pid, "VmHWM") / 1024))
+            scrapes = scrape(url)
+            size = wait_for(lambda: state.exists() and state.stat().st_size, 10, "the state file")
+    print(f"\nOne organization of {users:,} users, {-(-users // 100):,} pages\n")
+    print(f"{'walk':8}{'seconds':>10}{'CPU per user, µs':>20}{'peak memory so far, MB':>26}")
+    for number, seconds, spent, peak in rows:
+        print(f"{number:<8}{seconds:10.1f}{spent:20.2f}{peak:26.1f}")
+    print(f"\n{scrapes.series} series, {scrapes.megabytes * 1000:.0f} kB, {scrapes.seconds * 1000:.1f} ms a scrape")
+    print(f"state file {size / 1e6:.1f} MB, {size / users:.1f} bytes per user")
+
+
+@contextmanager
+def remote_store():
+    """Takes what remote write sends, and counts its bytes."""
+    bodies = []
+
+    class Store(BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(len(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Store) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/write", bodies
+        server.shutdown()
+
+
+def with_prometheus(binary: str, prometheus: str, organizations: int, seconds: int) -> None:
+    """What a real Prometheus says of an exporter of so many organizations, by default settings but for 15 s."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulated(binary, organizations, USERS_OF_EACH) as base_url,
+        exporting(binary, write_config(Path(folder), base_url, organizations, 15, False)) as (_, listening),
+        remote_store() as (store, bodies),
+    ):
+        config = Path(folder) / "prometheus.yml"
+        scrape_config = {"job_name": "openai-org", "static_configs": [{"targets": [listening]}]}
+        config.write_text(
+            json.dumps(
+                {
+                    "global": {"scrape_interval": "15s"},
+                    "scrape_configs": [scrape_config],
+                    "remote_write": [{"url": store}],
+                }
+            )
+        )
+        data = f"--storage.tsdb.path={folder}/data"
+        command = [prometheus, data, "--web.listen-address=127.0.0.1:0", f"--config.file={config}", "--log.format=logfmt"]
+        with running(command, r"Listening on\" address=(127\.0\.0\.1:\d+)") as (server, address):
+            time.sleep(seconds)
+            own = page(f"http://{address}/metrics").decode()
+            ask = lambda query: json.loads(page(f"http://{address}/api/v1/query?query={query}"))["data"]["result"]
+            took = float(ask("avg_over_time(scrape_duration_seconds[1m])")[0]["value"][1])
+            number = lambda name: float(re.search(rf"^{name}(?:\{{.*\}})? (\S+)", own, re.MULTILINE)[1])
+            memory, series = status(server.pid, "VmRSS") / 1024, number("prometheus_tsdb_head_series")
+            sent, payload = number("prometheus_remote_storage_samples_total"), sum(bodies)
+    print(f"\nPrometheus after {seconds} s with {organizations:,} organizations, all series written on by remote write\n")
+    print(f"{took:.2f} s a scrape of the 10 s that are the default, {series:,.0f} series")
+    print(f"{memory:.0f} MB resident, {memory * 1024 / series:.1f} kB a series (no history and no query yet)")
+    print(f"remote write: {payload / 1e6:.1f} MB in {len(bodies)} requests, {payload / sent:.1f} bytes a sample")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--binary", required=True)
+    options.add_argument("--organizations", type=int, nargs="*", default=[10, 100, 1000])
+    options.add_argument("--users", type=int, default=1_000_000, help="of the one large organization; 0 leaves it out")
+    options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--prometheus", help="the program, to scrape the largest number of organizations with")
+    options = options.parse_args()
+    if options.users:
+        million(options.binary, options.users)
+    if options.organizations:
+        # The sizes take turns, so that what else the machine does hits all of them.
+        runs = {size: [] for size in options.organizations}
+        for _ in range(options.runs):
+            for size in options.organizations:
+                runs[size].append(many(options.binary, size))
+        report_many(runs)
+        if options.prometheus:
+            with_prometheus(options.binary, options.prometheus, max(options.organizations), 60)
+
+
+if __name__ == "__main__":
+    main()
