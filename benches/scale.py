@@ -17,11 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from soak import KEY, OPENER, running
 
 USERS_OF_EACH = 100
 SCRAPES = 7
+RULES = Path(__file__).resolve().parents[1] / "rules"
+RECORDED = "organization.*:openai_org_.*"
 API, LISTENING = r"(http://127\.0\.0\.1:\d+/v1)", r"addresses=(127\.0\.0\.1:\d+)"
 SUCCESSES = r'^openai_org_exporter_walks_total\{.*result="success"\} (\d+)'
 
@@ -84,12 +87,12 @@ def scrape(url: str) -> Scrapes:
     return Scrapes(series, len(text) / 1e6, median(times))
 
 
-def wait_for(condition, seconds: float, what: str):
+def wait_for(condition, seconds: float, what: str, every: float = 0.1):
     end = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > end:
             sys.exit(f"waited {seconds:g} s for {what}")
-        time.sleep(0.1)
+        time.sleep(every)
     return value
 
 
@@ -210,7 +213,8 @@ def million(binary: str, users: int) -> None:
             rows = []
             for number in (1, 2):
                 before = cpu_seconds(child.pid)
-                wait_for(lambda: walks(page(url)) >= number, 240, f"walk {number}")
+                # Seldom: scrapes cost CPU too.
+                wait_for(lambda: walks(page(url)) >= number, 240, f"walk {number}", every=2)
                 text = page(url).decode()
                 seconds = float(re.search(r"^openai_org_last_walk_duration_seconds\{.*\} (\S+)", text, re.MULTILINE)[1])
                 spent = cpu_seconds(child.pid) - before
@@ -227,12 +231,12 @@ def million(binary: str, users: int) -> None:
 
 @contextmanager
 def remote_store():
-    """Takes what remote write sends, and counts its bytes."""
-    bodies = []
+    """Takes what remote write sends, and counts its bytes by path."""
+    bodies = {"/all": [], "/recorded": []}
 
     class Store(BaseHTTPRequestHandler):
         def do_POST(self):
-            bodies.append(len(self.rfile.read(int(self.headers["Content-Length"]))))
+            bodies[self.path].append(len(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
@@ -241,12 +245,26 @@ def remote_store():
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Store) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/write", bodies
+        yield f"http://127.0.0.1:{server.server_port}", bodies
         server.shutdown()
 
 
+def prometheus_config(listening: str, store: str) -> dict:
+    """Scrapes every 15 s, evaluates the rules of this repository, and writes on everything and, apart, what they record."""
+    recorded = {"source_labels": ["__name__"], "regex": RECORDED, "action": "keep"}
+    return {
+        "global": {"scrape_interval": "15s", "evaluation_interval": "30s"},
+        "rule_files": [str(RULES / "*.yaml")],
+        "scrape_configs": [{"job_name": "openai-org", "static_configs": [{"targets": [listening]}]}],
+        "remote_write": [
+            {"url": f"{store}/all"},
+            {"url": f"{store}/recorded", "write_relabel_configs": [recorded]},
+        ],
+    }
+
+
 def with_prometheus(binary: str, prometheus: str, organizations: int, seconds: int) -> None:
-    """What a real Prometheus says of an exporter of so many organizations, by default settings but for 15 s."""
+    """What a real Prometheus says of an exporter of so many organizations."""
     with (
         tempfile.TemporaryDirectory() as folder,
         simulated(binary, organizations, USERS_OF_EACH) as base_url,
@@ -254,30 +272,36 @@ def with_prometheus(binary: str, prometheus: str, organizations: int, seconds: i
         remote_store() as (store, bodies),
     ):
         config = Path(folder) / "prometheus.yml"
-        scrape_config = {"job_name": "openai-org", "static_configs": [{"targets": [listening]}]}
-        config.write_text(
-            json.dumps(
-                {
-                    "global": {"scrape_interval": "15s"},
-                    "scrape_configs": [scrape_config],
-                    "remote_write": [{"url": store}],
-                }
-            )
-        )
+        config.write_text(json.dumps(prometheus_config(listening, store)))
         data = f"--storage.tsdb.path={folder}/data"
         command = [prometheus, data, "--web.listen-address=127.0.0.1:0", f"--config.file={config}", "--log.format=logfmt"]
-        with running(command, r"Listening on\" address=(127\.0\.0\.1:\d+)") as (server, address):
+        with running(command, r'Listening on" address=(127\.0\.0\.1:\d+)') as (server, address):
+
+            def ask(query: str) -> float:
+                answer = page(f"http://{address}/api/v1/query?{urlencode({'query': query})}")
+                rows = json.loads(answer)["data"]["result"]
+                return float(rows[0]["value"][1]) if rows else 0
+
+            def own(name: str, *labels: str) -> float:
+                """The sum of the samples of Prometheus itself that have these labels."""
+                lines = page(f"http://{address}/metrics").decode().splitlines()
+                found = [line for line in lines if re.match(rf"{name}[{{ ]", line) and all(label in line for label in labels)]
+                return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
             time.sleep(seconds)
-            own = page(f"http://{address}/metrics").decode()
-            ask = lambda query: json.loads(page(f"http://{address}/api/v1/query?query={query}"))["data"]["result"]
-            took = float(ask("avg_over_time(scrape_duration_seconds[1m])")[0]["value"][1])
-            number = lambda name: float(re.search(rf"^{name}(?:\{{.*\}})? (\S+)", own, re.MULTILINE)[1])
-            memory, series = status(server.pid, "VmRSS") / 1024, number("prometheus_tsdb_head_series")
-            sent, payload = number("prometheus_remote_storage_samples_total"), sum(bodies)
-    print(f"\nPrometheus after {seconds} s with {organizations:,} organizations, all series written on by remote write\n")
-    print(f"{took:.2f} s a scrape of the 10 s that are the default, {series:,.0f} series")
-    print(f"{memory:.0f} MB resident, {memory * 1024 / series:.1f} kB a series (no history and no query yet)")
-    print(f"remote write: {payload / 1e6:.1f} MB in {len(bodies)} requests, {payload / sent:.1f} bytes a sample")
+            took = ask("avg_over_time(scrape_duration_seconds[1m])")
+            series, recorded = own("prometheus_tsdb_head_series"), ask(f'count({{__name__=~"{RECORDED}"}})')
+            evaluated = own("prometheus_rule_group_last_duration_seconds")
+            memory = status(server.pid, "VmRSS") / 1024
+            sent = {path: own("prometheus_remote_storage_samples_total", path) for path in bodies}
+            sizes = {path: sum(body) for path, body in bodies.items()}
+    print(f"\nPrometheus after {seconds} s with {organizations:,} organizations and the rules of this repository\n")
+    print(f"{took:.2f} s a scrape, of the 10 s that are the default; {series:,.0f} series")
+    print(f"{recorded / organizations:.1f} recorded series an organization; {evaluated:.2f} s to evaluate all rules once")
+    print(f"{memory:.0f} MB resident, {memory * 1024 / series:.1f} kB a series, with no history and no query yet")
+    for path, name in [("/all", "everything"), ("/recorded", "recorded series alone")]:
+        rate = sizes[path] / sent[path] if sent[path] else 0
+        print(f"remote write of {name}: {sent[path]:,.0f} samples, {sizes[path] / 1e6:.1f} MB, {rate:.1f} bytes a sample")
 
 
 def main() -> None:
@@ -296,9 +320,10 @@ def main() -> None:
         for _ in range(options.runs):
             for size in options.organizations:
                 runs[size].append(many(options.binary, size))
-        report_many(runs)
+        if options.runs:
+            report_many(runs)
         if options.prometheus:
-            with_prometheus(options.binary, options.prometheus, max(options.organizations), 60)
+            with_prometheus(options.binary, options.prometheus, max(options.organizations), 90)
 
 
 if __name__ == "__main__":

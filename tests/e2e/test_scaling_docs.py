@@ -1,0 +1,72 @@
+"""The configurations of docs/scaling.md are ones that Prometheus takes, and what they pick out is there."""
+
+import re
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import yaml
+
+from harness import ROOT, run
+
+PAGE = (ROOT / "docs" / "scaling.md").read_text()
+RULES = ROOT / "rules"
+# A block is a whole configuration if its first line says which file it is.
+PROMETHEUS = re.findall(r"^```yaml\n(# prometheus.*\n(?:.*\n)*?)```$", PAGE, re.MULTILINE)
+EXPORTER = re.findall(r"^```yaml\n(# exporter.*\n(?:.*\n)*?)```$", PAGE, re.MULTILINE)
+# Alerts read these as they come from the exporters.
+RAW_OF_ALERTS = re.compile(r"(?<![:\w])(openai_org_(?!threshold)\w+|up)\b")
+
+
+def matchers(configuration: str) -> list[str]:
+    """The regular expressions by which a configuration picks series by their name."""
+    found = re.findall(r'__name__=~"([^"]+)"', configuration)
+    return found + re.findall(r"source_labels: \[__name__\]\n\s+regex: (\S+)\n", configuration)
+
+
+class ScalingDocs(unittest.TestCase):
+    def test_promtool_takes_every_configuration_of_prometheus(self):
+        self.assertGreaterEqual(len(PROMETHEUS), 4)
+        for configuration in PROMETHEUS:
+            with self.subTest(configuration.splitlines()[0]), tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "prometheus.yml"
+                path.write_text(configuration.replace("/etc/prometheus/openai-org", str(RULES)))
+                done = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True)
+                self.assertEqual((done.stderr, done.returncode), ("", 0), done.stdout)
+
+    def test_the_exporter_takes_its_own(self):
+        self.assertTrue(EXPORTER)
+        for configuration in EXPORTER:
+            with self.subTest(configuration.splitlines()[0]), tempfile.TemporaryDirectory() as folder:
+                for key in re.findall(r"admin_key_file: (\S+)", configuration):
+                    own = Path(folder) / Path(key).name
+                    own.write_text(f"sk-admin-of-{own.name}\n")
+                    configuration = configuration.replace(key, str(own))
+                path = Path(folder) / "config.yml"
+                path.write_text(configuration.replace("/var/lib/openai-org-exporter", folder))
+                done = run("check-config", f"--config.file={path}")
+                self.assertEqual((done.err, done.code), ("", 0))
+
+    def test_what_is_picked_by_name_covers_what_the_rules_record(self):
+        documents = [yaml.safe_load(path.read_text()) for path in RULES.glob("*.yaml")]
+        rules = [rule for document in documents for group in document["groups"] for rule in group["rules"]]
+        recorded = {rule["record"] for rule in rules if "record" in rule}
+        self.assertGreater(len(recorded), 10)
+        picking = [matchers(configuration) for configuration in PROMETHEUS if matchers(configuration)]
+        self.assertGreaterEqual(len(picking), 2)
+        for patterns in picking:
+            missed = {name for name in recorded if not any(re.fullmatch(pattern, name) for pattern in patterns)}
+            self.assertEqual(missed, set(), patterns)
+
+    def test_the_list_of_what_alerts_read_beside_is_complete(self):
+        alerts = yaml.safe_load((RULES / "alerts.yaml").read_text())
+        expressions = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+        read = {name for expression in expressions for name in RAW_OF_ALERTS.findall(expression)}
+        self.assertGreater(len(read), 5)
+        missed = {name for name in read if f"`{name}`" not in PAGE}
+        self.assertEqual(missed, set(), "docs/scaling.md does not name them")
+
+
+if __name__ == "__main__":
+    unittest.main()
