@@ -33,10 +33,10 @@ class Replicas(unittest.TestCase):
 
         self.expect(server, TOTAL, {"acme": 200, "globex": 70, "initech": 30})
         self.expect(server, OWNERS, {"acme": 5, "globex": 3, "initech": 2})
-        self.assertEqual(len(server.rows("openai_org_snapshot_available")), 4)
+        wait_until(lambda: len(server.rows("openai_org_snapshot_available == 1")) == 4, 20, "figures of all four")
         self.assertEqual(server.values(f"sum({TOTAL})", "none"), {"": 300})
 
-        # One replica walks four times as often: while they differ, the figure is that of the newest, and never a mixture.
+        # One replica walks four times as often. While they differ, the figure is the newest one's, and never a mixture.
         acme.entries = people(260, 6)
         self.expect(server, TOTAL, {"acme": 260, "globex": 70, "initech": 30})
         self.assertLessEqual(self.history(server, 'organization:openai_org_users:sum{organization="acme"}'), {200, 260})
@@ -44,7 +44,8 @@ class Replicas(unittest.TestCase):
             self.history(server, 'organization_role:openai_org_users:sum{organization="acme", role="owner"}'), {5, 6}
         )
 
-        wait_until(lambda: server.rows('count(openai_org_users{role="owner",status="unknown"} == 6) == 2'), 20, "both replicas")
+        both = 'count(openai_org_users{role="owner",status="unknown"} == 6) == 2'
+        wait_until(lambda: server.rows(both), 20, "both replicas")
         wait_until(lambda: "OpenAIOrgOwnerGranted" in server.firing(), 20, "the alert")
         self.assertEqual(
             server.values('count by (organization) (ALERTS{alertname="OpenAIOrgOwnerGranted"})', "organization"),
