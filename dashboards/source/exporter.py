@@ -1,0 +1,353 @@
+"""Does the exporter do its work? For those who run it."""
+
+from source.look import (
+    BLUE, COUNT, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, mapping, override,
+    steps,
+)
+from source.parts import ORGANIZATION, Query, bars, choice, dashboard, heatmap, stat, table, trend
+
+PROCESS = 'job=~"$job", instance=~"$instance"'
+WATCHED = f'{PROCESS}, organization=~"$organization"'
+JOB = choice("job", "Job", "label_values(openai_org_exporter_build_info, job)")
+INSTANCE = choice("instance", "Instance", 'label_values(openai_org_exporter_build_info{job=~"$job"}, instance)')
+OWN = "openai_org_exporter"
+LATENCY = f"{OWN}_api_request_duration_seconds_bucket{{{WATCHED}}}"
+# The processes chosen, to pick their process_* and scrape_* series.
+RATE = "[$__rate_interval]"
+
+
+def per(by: str, family: str, selected: str = WATCHED) -> str:
+    return f"sum by ({by}) (rate({family}{{{selected}}}{RATE}))"
+
+
+def process() -> list[Json]:
+    return [
+        stat(
+            "Reachable",
+            "Whether Prometheus can scrape the exporter.",
+            Query(f"up{{{PROCESS}}}", "{{instance}}", "instant"),
+            names=True,
+            size=(4, 4),
+            unit="none",
+            mappings=mapping(_1=("up", GREEN), _0=("down", VERMILION)),
+            thresholds=steps(VERMILION, (1, GREEN)),
+            alerts=("OpenAIOrgExporterDown",),
+        ),
+        stat(
+            "Version",
+            "The version that runs, once for each that does.",
+            Query(f"count by (version) ({OWN}_build_info{{{PROCESS}}})", "{{version}}", "instant"),
+            text="name",
+            size=(4, 4),
+            unit="none",
+        ),
+        stat(
+            "Running since",
+            "Time since the process started. Counters began at 0 then.",
+            Query(f"time() - process_start_time_seconds{{{PROCESS}}}", "{{instance}}", "instant"),
+            size=(4, 4),
+            unit="s",
+        ),
+        stat(
+            "Organizations with figures",
+            "How many of the configured organizations have figures that are young enough.",
+            Query(f"sum by (instance) (openai_org_snapshot_available{{{WATCHED}}})", "with figures", "instant"),
+            Query(f"count by (instance) (openai_org_snapshot_available{{{WATCHED}}})", "configured", "instant"),
+            names=True,
+            size=(4, 4),
+            unit=COUNT,
+            alerts=("OpenAIOrgSnapshotMissing",),
+        ),
+        stat(
+            "Configuration",
+            "Whether the latest attempt to load the configuration succeeded. After a failed one the exporter goes on with the one before.",
+            Query(f"{OWN}_config_last_reload_successful{{{PROCESS}}}", "{{instance}}", "instant"),
+            size=(4, 4),
+            unit="none",
+            mappings=mapping(_1=("loaded", GREEN), _0=("refused", VERMILION)),
+            thresholds=steps(VERMILION, (1, GREEN)),
+            alerts=("OpenAIOrgReloadFailed",),
+        ),
+        stat(
+            "State not written",
+            "Failed attempts to write the state file within a day. After a restart the exporter would know neither its last figures nor what changed meanwhile. Stays at 0 without a state file.",
+            Query(f'sum(increase({OWN}_state_writes_total{{{PROCESS}, result="failure"}}[1d]))', "", "instant"),
+            size=(4, 4),
+            unit=COUNT,
+            thresholds=NONE_WANTED,
+            alerts=("OpenAIOrgStateNotWritten",),
+        ),
+    ]
+
+
+def walks() -> list[Json]:
+    return [
+        trend(
+            "Walks per hour, by result",
+            "Finished walks of the chosen organizations. Results that did not occur are left out.",
+            Query(f"3600 * {per('result', f'{OWN}_walks_total')} > 0", "{{result}}"),
+            stacked=True,
+            columns=True,
+            size=(8, 8),
+            unit="none",
+            decimals=0,
+            overrides=[
+                *coloured("success", "cancelled"),
+                override("byName", "rate_limited", color=fixed(YELLOW)),
+                override("byRegexp", "/^(unauthorized|forbidden)$/", color=fixed(VERMILION)),
+            ],
+            alerts=("OpenAIOrgWalksFailing", "OpenAIOrgKeyRejected"),
+        ),
+        trend(
+            "Duration of walks",
+            "How long the latest finished walk took, failed ones included. It should stay far below the interval.",
+            Query(f"max by (organization) (openai_org_last_walk_duration_seconds{{{WATCHED}}})", "{{organization}}"),
+            size=(8, 8),
+            unit="s",
+            calcs=("mean", "max", "lastNotNull"),
+        ),
+        table(
+            "Organizations",
+            "The latest finished walk of each organization, and its schedule.",
+            Query(f"max by (organization) (openai_org_up{{{WATCHED}}})"),
+            Query(f"time() - max by (organization) (openai_org_last_success_timestamp_seconds{{{WATCHED}}})"),
+            Query(f"max by (organization) (openai_org_poll_interval_seconds{{{WATCHED}}})"),
+            Query(f"max by (organization) (openai_org_last_walk_pages{{{WATCHED}}})"),
+            columns={
+                "organization": "Organization", "Value #A": "Latest walk", "Value #B": "Last success", "Value #C": "Interval",
+                "Value #D": "Pages",
+            },
+            sort="Organization",
+            ascending=True,
+            size=(8, 8),
+            unit="s",
+            overrides=[
+                override("byName", "Latest walk", unit="none", mappings=mapping(_1=("succeeded", GREEN), _0=("failed", VERMILION)), custom__cellOptions={"type": "color-text"}),
+                override("byName", "Pages", unit=COUNT),
+            ],
+            alerts=("OpenAIOrgSnapshotStale",),
+        ),
+    ]
+
+
+def api() -> list[Json]:
+    return [
+        trend(
+            "Requests by answer",
+            "Requests to the Admin API by status code, retries included; none means that no answer came. Codes that did not occur are left out.",
+            Query(f"{per('code', f'{OWN}_api_requests_total')} > 0", "{{code}}"),
+            stacked=True,
+            columns=True,
+            size=(8, 8),
+            unit="reqps",
+            overrides=[*coloured("200", "429", "none"), override("byRegexp", "/^(401|403|5..)$/", color=fixed(VERMILION))],
+        ),
+        heatmap(
+            "Latency",
+            "How long requests to the Admin API took, one attempt each, to the last byte of the answer. The brighter a cell, the more requests lay in it.",
+            Query(f"sum by (le) (rate({LATENCY}{RATE}))", "{{le}}", "heatmap"),
+            size=(8, 8),
+            unit="s",
+        ),
+        trend(
+            "Latency, quantiles",
+            "Half, 95 % and 99 % of the requests were answered within this time, estimated within the buckets of the histogram.",
+            *(
+                Query(f"histogram_quantile({part}, sum by (le) (rate({LATENCY}{RATE})))", name)
+                for part, name in ((0.5, "half"), (0.95, "95 %"), (0.99, "99 %"))
+            ),
+            size=(8, 8),
+            unit="s",
+            calcs=("mean", "lastNotNull"),
+            overrides=[
+                override("byName", "half", color=fixed(GREEN)),
+                override("byName", "95 %", color=fixed(SKY)),
+                override("byName", "99 %", color=fixed(ORANGE)),
+            ],
+        ),
+        trend(
+            "Retries",
+            "Requests that were sent again, by reason. The walk goes on; that many are needed is news about the API or the network.",
+            Query(per("reason", f"{OWN}_api_retries_total"), "{{reason}}"),
+            columns=True,
+            stacked=True,
+            size=(8, 8),
+            unit="reqps",
+            overrides=[
+                override("byName", "rate_limited", color=fixed(YELLOW)),
+                override("byName", "server_error", color=fixed(VERMILION)),
+            ],
+        ),
+        trend(
+            "Answered with 429",
+            "The part of the requests that the API refused because of its rate limit, with the threshold rate_limited_ratio_max; the line needs the rules. The alert looks at half an hour.",
+            Query(
+                f'sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}, code="429"}}{RATE}))'
+                f" / sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}}}{RATE}))",
+                "{{organization}}",
+            ),
+            Query(
+                'max (organization_threshold:openai_org_threshold:effective{organization=~"$organization", threshold="rate_limited_ratio_max"})',
+                "at most",
+            ),
+            size=(8, 8),
+            unit="percentunit",
+            decimals=1,
+            calcs=("mean", "max"),
+            overrides=[override("byName", "at most", color=fixed(VERMILION), custom__lineStyle={"fill": "dash", "dash": [8, 6]}, custom__lineWidth=1, custom__fillOpacity=0)],
+            alerts=("OpenAIOrgRateLimited",),
+        ),
+        trend(
+            "Rate limit left",
+            "Requests left in the current window, as the latest answer said; absent where no answer says it. Near 0 the exporter asks for less at a time.",
+            Query(f"min by (organization) ({OWN}_api_rate_limit_remaining_requests{{{WATCHED}}})", "{{organization}}"),
+            size=(8, 8),
+            unit=COUNT,
+            decimals=0,
+            calcs=("min", "lastNotNull"),
+        ),
+        trend(
+            "Anomalies per hour",
+            "What walks met that a list in order has not, failed walks included: users sent twice, cursors gone or repeated, users missing in masses, the users of another organization.",
+            Query(f"3600 * {per('kind', f'{OWN}_walk_anomalies_total')}", "{{kind}}"),
+            columns=True,
+            stacked=True,
+            size=(12, 8),
+            unit="none",
+            decimals=0,
+            legend="right",
+            calcs=(),
+            alerts=("OpenAIOrgImplausibleDrop",),
+        ),
+        trend(
+            "Bytes received",
+            "Bodies from the Admin API, after decompression.",
+            Query(per("organization", f"{OWN}_api_response_bytes_total"), "{{organization}}"),
+            size=(12, 8),
+            unit="Bps",
+            legend="right",
+            calcs=("mean", "max"),
+        ),
+    ]
+
+
+def resources() -> list[Json]:
+    return [
+        trend(
+            "Memory",
+            "Resident memory of the process. It grows with the largest organization while that is walked, and stays flat over days.",
+            Query(f"process_resident_memory_bytes{{{PROCESS}}}", "{{instance}}"),
+            size=(8, 7),
+            unit="bytes",
+            calcs=("max", "lastNotNull"),
+            fill=20,
+        ),
+        trend(
+            "Processor",
+            "Processor time per second: 100 % is one core.",
+            Query(f"rate(process_cpu_seconds_total{{{PROCESS}}}{RATE})", "{{instance}}"),
+            size=(8, 7),
+            unit="percentunit",
+            decimals=1,
+            calcs=("mean", "max"),
+            fill=20,
+        ),
+        trend(
+            "Open files",
+            "Open file descriptors, sockets included, and how many there may be.",
+            Query(f"process_open_fds{{{PROCESS}}}", "{{instance}}"),
+            size=(8, 7),
+            unit=COUNT,
+            decimals=0,
+            calcs=("max", "lastNotNull"),
+            fill=20,
+        ),
+    ]
+
+
+def scrapes() -> list[Json]:
+    return [
+        trend(
+            "Duration of scrapes",
+            "How long a scrape took, as Prometheus saw it. A scrape never waits for the API.",
+            Query(f"scrape_duration_seconds{{{PROCESS}}}", "{{instance}}"),
+            size=(6, 8),
+            unit="s",
+            calcs=("mean", "max"),
+        ),
+        trend(
+            "Samples of a scrape",
+            "How many series the exporter shows. It steps when an organization comes or goes, or its figures are withdrawn.",
+            Query(f"scrape_samples_scraped{{{PROCESS}}}", "{{instance}}"),
+            size=(6, 8),
+            unit=COUNT,
+            decimals=0,
+            calcs=("min", "lastNotNull"),
+        ),
+        trend(
+            "Requests served",
+            "HTTP requests that the exporter answered, by handler and code. Those that did not occur are left out.",
+            Query(f"{per('handler, code', f'{OWN}_http_requests_total', PROCESS)} > 0", "{{handler}} {{code}}"),
+            size=(6, 8),
+            unit="reqps",
+            calcs=("mean",),
+        ),
+        trend(
+            "Time to answer",
+            "99 % of the answers were made within this time, by handler; handlers that nobody asked are absent.",
+            Query(
+                f"histogram_quantile(0.99, {per('handler, le', f'{OWN}_http_request_duration_seconds_bucket', PROCESS)}) > 0",
+                "{{handler}}",
+            ),
+            size=(6, 8),
+            unit="s",
+            calcs=("max", "lastNotNull"),
+        ),
+        trend(
+            "Configuration",
+            "1 while the latest attempt to load it succeeded, 0 from a refused one to the next good one.",
+            Query(f"{OWN}_config_last_reload_successful{{{PROCESS}}}", "{{instance}}"),
+            size=(8, 6),
+            unit="bool_yes_no",
+            high=1,
+            calcs=(),
+            fill=30,
+            alerts=("OpenAIOrgReloadFailed",),
+        ),
+        stat(
+            "Configuration loaded",
+            "When the configuration in force was loaded.",
+            Query(f"{OWN}_config_last_reload_success_timestamp_seconds{{{PROCESS}}} * 1000", "{{instance}}", "instant"),
+            names=True,
+            size=(8, 6),
+            unit="dateTimeFromNow",
+        ),
+        trend(
+            "Writes of the state file",
+            "Per hour, by result. None without a state file; failed ones leave the file as it was.",
+            Query(f"3600 * {per('result', f'{OWN}_state_writes_total', PROCESS)}", "{{result}}"),
+            size=(8, 6),
+            unit="none",
+            decimals=0,
+            calcs=(),
+            overrides=[*coloured("success"), override("byName", "failure", color=fixed(VERMILION))],
+            alerts=("OpenAIOrgStateNotWritten",),
+        ),
+    ]
+
+
+def build() -> Json:
+    return dashboard(
+        "exporter",
+        "OpenAI organization exporter",
+        "Whether the exporter of OpenAI organizations does its work: walks, requests, memory, scrapes, reloads.",
+        [
+            ("The process", process()),
+            ("Walks", walks()),
+            ("The Admin API", api()),
+            ("Resources", resources()),
+            ("Scrapes, configuration and state", scrapes()),
+        ],
+        variables=(JOB, INSTANCE, ORGANIZATION),
+        span="6h",
+    )

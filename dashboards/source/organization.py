@@ -1,0 +1,422 @@
+"""What is our organization made of, and is it healthy?"""
+
+from source.look import (
+    BLUE, COLOURS, COUNT, FEW_WANTED, GREEN, GREY, NONE_WANTED, ORANGE, PURPLE, SKY, VERMILION, YELLOW, Json, coloured,
+    fixed, mapping, override, steps,
+)
+from source.parts import ORGANIZATION, Query, bars, dashboard, last_change, stat, table, trend
+from source.promql import best, changed, figures, selector, share, total
+
+AGE = f"time() - {best('openai_org_snapshot_timestamp_seconds')}"
+FAILURES = selector("openai_org_exporter_walks_total", 'result!="success"')
+ROLES = coloured("owner", "reader", "member", "other", "unknown")
+STATUSES = coloured("active", "disabled", "banned", "unknown")
+CHANGES = coloured(
+    "added", "removed", "role_changed", "banned", "unbanned", "disabled", "enabled", "scim_linked", "scim_unlinked"
+)
+SCIM_NAMES = {"true": "managed by SCIM", "false": "outside SCIM"}
+GAUGE = {"mode": "basic", "type": "gauge", "valueDisplayMode": "text"}
+PROJECTS = best("openai_org_project_info", by="organization, project_id, project_name")
+
+
+def named(expression: str) -> str:
+    """SCIM management in words."""
+    for value, words in SCIM_NAMES.items():
+        expression = f'label_replace({expression}, "scim_managed", "{words}", "scim_managed", "{value}")'
+    return expression
+
+
+def with_names(expression: str) -> str:
+    """With the names of projects, where they are exposed."""
+    joined = f"{expression} * on (organization, project_id) group_left (project_name) {PROJECTS}"
+    return f"({joined}) or on (organization, project_id) {expression}"
+
+
+def trusted() -> list[Json]:
+    return [
+        stat(
+            "Latest walk",
+            "Whether the latest finished walk succeeded; of several exporters of one organization, the best. A failed walk publishes nothing: the figures stay those of the last good one until they reach their maximum age.",
+            Query(best("openai_org_up"), "{{organization}}", "instant"),
+            names=True,
+            size=(5, 4),
+            unit="none",
+            mappings=mapping(_1=("succeeded", GREEN), _0=("failed", VERMILION)),
+            thresholds=steps(VERMILION, (1, GREEN)),
+            alerts=("OpenAIOrgWalksFailing", "OpenAIOrgKeyRejected"),
+        ),
+        stat(
+            "Age of the figures",
+            "How long ago the walk began that everything on this page comes from. No figure is younger than this, whatever the scrape interval is.",
+            Query(AGE, "{{organization}}", "instant"),
+            names=True,
+            size=(5, 4),
+            unit="s",
+            alerts=("OpenAIOrgSnapshotStale", "OpenAIOrgSnapshotMissing"),
+        ),
+        bars(
+            "Age, of what is allowed",
+            "The age of the figures as a part of their maximum age (poll.max-age). At 100 % they are withdrawn, and the panels below are empty. With default settings a healthy organization stays below 10 %.",
+            Query(f"({AGE}) / on (organization) {best('openai_org_snapshot_max_age_seconds')}", "{{organization}}", "instant"),
+            size=(5, 4),
+            unit="percentunit",
+            high=1,
+            thresholds=steps(GREEN, (0.5, YELLOW), (0.9, VERMILION)),
+        ),
+        table(
+            "Last errors",
+            "Why walks failed within the last hour, by organization, all exporters together.",
+            Query(f"sum by (organization, result) (increase({FAILURES}[1h])) > 0"),
+            columns={"organization": "Organization", "result": "Result", "Value": "Walks"},
+            sort="Walks",
+            size=(5, 4),
+            unit=COUNT,
+            nothing="none within an hour",
+            no_data="no walk failed.",
+            alerts=("OpenAIOrgWalksFailing",),
+        ),
+        stat(
+            "Rules",
+            "Whether recording.yaml is loaded into this Prometheus. Without it there are no alerts and no threshold lines; every other panel works.",
+            Query("count(organization:openai_org_snapshot_timestamp_seconds:newest)", "", "instant"),
+            size=(4, 4),
+            unit="none",
+            mappings=[{"type": "range", "options": {"from": 1, "to": None, "result": {"text": "loaded", "color": GREEN, "index": 0}}}],
+            nothing="not loaded",
+        ),
+        bars(
+            "Fields carried",
+            "The part of the users whose record carries the field. A bar that was long and is short is news about the API, not about the organization: what rests on that field is unknown from then on.",
+            Query(
+                f"sum by (field) ({figures('openai_org_users_with_field')}) / scalar({total('')} > 0)",
+                "{{field}}",
+                "instant",
+            ),
+            size=(8, 12),
+            unit="percentunit",
+            high=1,
+            thresholds=steps(GREY, (0.001, YELLOW), (0.5, GREEN)),
+            alerts=("OpenAIOrgFieldLost",),
+        ),
+        trend(
+            "Age over time",
+            "Each walk that is published brings the age down. A slope that goes on is an exporter that gets no figures.",
+            Query(AGE, "{{organization}}"),
+            size=(8, 6),
+            unit="s",
+            calcs=("max", "lastNotNull"),
+        ),
+        table(
+            "Alerts",
+            "Alerts on the chosen organizations and on their exporters that fire or are about to. It needs the rules.",
+            Query(
+                'sum by (alertname, alertstate, severity, organization) (ALERTS{alertname=~"OpenAIOrg.*", organization=~"$organization|"})'
+            ),
+            columns={"alertstate": "State", "severity": "Severity", "alertname": "Alert", "organization": "Organization"},
+            sort="State",
+            size=(8, 12),
+            unit="none",
+            nothing="none, or the rules are not loaded",
+            overrides=[
+                override("byName", "State", custom__width=80, mappings=mapping(firing=("firing", VERMILION), pending=("pending", YELLOW)), custom__cellOptions={"type": "color-text"}),
+                override("byName", "Severity", custom__width=90),
+                override("byName", "Organization", custom__width=110),
+            ],
+        ),
+        trend(
+            "Anomalies of the walks shown",
+            "Users sent twice, cursors that were missing or gone in the walk that the figures come from. Each was dealt with; many mean that the API's pages are out of order.",
+            Query(total("organization, kind", family="openai_org_snapshot_anomalies"), "{{organization}} {{kind}}"),
+            size=(8, 6),
+            unit=COUNT,
+            decimals=0,
+            calcs=(),
+        ),
+    ]
+
+
+def count(title: str, description: str, *matchers: str, **rest) -> Json:
+    return stat(title, description, Query(total("", *matchers), "", "instant"), size=(3, 4), unit=COUNT, **rest)
+
+
+def made_of() -> list[Json]:
+    return [
+        count("Users", "Everybody in the chosen organizations, service accounts included."),
+        count("Owners", "Users with the role owner.", 'role="owner"', thresholds=steps(ORANGE), alerts=("OpenAIOrgOwnersTooMany", "OpenAIOrgOwnersTooFew")),
+        count("Readers", "Users with the role reader.", 'role="reader"', thresholds=steps(SKY)),
+        count("Service accounts", "Users that are no people.", 'account_type="service_account"', thresholds=steps(PURPLE)),
+        count("People outside SCIM", "People whom the directory does not manage. Absent where the API does not say who is managed.", 'account_type="user"', 'scim_managed="false"', thresholds=FEW_WANTED, alerts=("OpenAIOrgScimShareFell",)),
+        count("Disabled", "Users who are disabled and not banned.", 'status="disabled"', thresholds=steps(YELLOW)),
+        count("Banned", "Users who are banned.", 'status="banned"', thresholds=NONE_WANTED, alerts=("OpenAIOrgUserBanned",)),
+        stat(
+            "Unreadable",
+            "Records without a usable id. They are in no other figure, which are too low by so many.",
+            Query(total("", family="openai_org_users_unreadable"), "", "instant"),
+            size=(3, 4),
+            unit=COUNT,
+            thresholds=NONE_WANTED,
+            alerts=("OpenAIOrgUsersUnreadable",),
+        ),
+        trend(
+            "Users",
+            "How many users each organization has. A gap means that there were no figures; it is never drawn as zero.",
+            Query(total("organization"), "{{organization}}"),
+            size=(12, 8),
+            unit=COUNT,
+            decimals=0,
+            legend="right",
+            calcs=("min", "max", "lastNotNull"),
+            alerts=("OpenAIOrgUsersDroppedSharply",),
+        ),
+        table(
+            "Organizations",
+            "The chosen organizations side by side. An empty cell means that the API does not say.",
+            *(
+                Query(total("organization", *matchers))
+                for matchers in (
+                    (), ('role="owner"',), ('account_type="service_account"',), ('scim_managed="false"',),
+                    ('scim_managed="unknown"',), ('status="disabled"',), ('status="banned"',),
+                )
+            ),
+            columns={
+                "organization": "Organization", "Value #A": "Users", "Value #B": "Owners", "Value #C": "Service accounts",
+                "Value #D": "Outside SCIM", "Value #E": "SCIM unknown", "Value #F": "Disabled", "Value #G": "Banned",
+            },
+            sort="Users",
+            size=(12, 8),
+            unit=COUNT,
+        ),
+        trend(
+            "Users by role",
+            "All chosen organizations together. A role that the API does not name is unknown.",
+            Query(total("role"), "{{role}}"),
+            stacked=True,
+            size=(12, 8),
+            unit=COUNT,
+            decimals=0,
+            legend="right",
+            overrides=ROLES,
+        ),
+        trend(
+            "Users by account type",
+            "People and service accounts of all chosen organizations together.",
+            Query(total("account_type"), "{{account_type}}"),
+            stacked=True,
+            size=(12, 8),
+            unit=COUNT,
+            decimals=0,
+            legend="right",
+            overrides=coloured("user", "service_account", "unknown"),
+        ),
+        trend(
+            "Users by SCIM management",
+            "Whom the directory manages. Unknown is not outside: the API did not say.",
+            Query(named(total("scim_managed")), "{{scim_managed}}"),
+            stacked=True,
+            size=(12, 8),
+            unit=COUNT,
+            decimals=0,
+            legend="right",
+            overrides=coloured("managed by SCIM", "outside SCIM", "unknown"),
+            alerts=("OpenAIOrgScimShareFell",),
+        ),
+        trend(
+            "Users by status",
+            "Banned before disabled before active. Service accounts often carry no status and are unknown.",
+            Query(total("status"), "{{status}}"),
+            stacked=True,
+            size=(12, 8),
+            unit=COUNT,
+            decimals=0,
+            legend="right",
+            overrides=STATUSES,
+        ),
+        table(
+            "Role, account type and SCIM",
+            "The cross-table, zeros included: a zero says that there is nobody, a missing line that the API does not tell.",
+            Query(named(total("role, account_type, scim_managed"))),
+            columns={"role": "Role", "account_type": "Account type", "scim_managed": "SCIM", "Value": "Users"},
+            sort="Users",
+            size=(12, 9),
+            unit=COUNT,
+            low=0,
+            overrides=[override("byName", "Users", custom__cellOptions=GAUGE, color=fixed(SKY))],
+        ),
+        table(
+            "Role and status",
+            "Who is active, disabled or banned in which role. Owners who are banned or disabled keep their role.",
+            Query(total("role, status")),
+            columns={"role": "Role", "status": "Status", "Value": "Users"},
+            sort="Users",
+            size=(12, 9),
+            unit=COUNT,
+            low=0,
+            overrides=[override("byName", "Users", custom__cellOptions=GAUGE, color=fixed(SKY))],
+        ),
+    ]
+
+
+def people() -> list[Json]:
+    palette = {"colour": fixed(BLUE)}
+    return [
+        bars(
+            "Added within",
+            "Users who were added within the last day, 7 days, 30 days: each bar includes the shorter ones.",
+            Query(f"sort({total('within', family='openai_org_users_recently_added')})", "{{within}}", "instant"),
+            size=(6, 5),
+            unit=COUNT,
+            colour=fixed(GREEN),
+        ),
+        trend(
+            "Added within 7 days, by role",
+            "Users who were added within the last 7 days. It falls again when nobody comes.",
+            Query(total("role", 'within="7d"', family="openai_org_users_recently_added"), "{{role}}"),
+            size=(10, 5),
+            unit=COUNT,
+            decimals=0,
+            legend="right",
+            overrides=ROLES,
+        ),
+        stat(
+            "Newest user",
+            "When the newest user was added.",
+            Query(f"max({figures('openai_org_user_last_added_timestamp_seconds')}) * 1000", "", "instant"),
+            size=(4, 5),
+            unit="dateTimeFromNow",
+        ),
+        stat(
+            "Without a project",
+            "Users whose list of projects is there and empty. Absent where the API sends no such list.",
+            Query(total("", family="openai_org_users_without_project"), "", "instant"),
+            size=(4, 5),
+            unit=COUNT,
+            thresholds=FEW_WANTED,
+        ),
+        bars(
+            "Developer personas",
+            "Users by developer persona, as the API names it.",
+            Query(f"sort_desc({total('developer_persona', family='openai_org_users_by_developer_persona')})", "{{developer_persona}}", "instant"),
+            size=(8, 8),
+            unit=COUNT,
+            overrides=coloured("other", "unknown"),
+            **palette,
+        ),
+        bars(
+            "Technical levels",
+            "Users by technical level, as the API names it.",
+            Query(f"sort_desc({total('technical_level', family='openai_org_users_by_technical_level')})", "{{technical_level}}", "instant"),
+            size=(8, 8),
+            unit=COUNT,
+            overrides=coloured("other", "unknown"),
+            **palette,
+        ),
+        bars(
+            "Mail domains",
+            "Users by the domain of their address: those that are configured, others, and no address. Absent where no domains are configured.",
+            Query(f"sort_desc({total('email_domain', family='openai_org_users_by_email_domain')})", "{{email_domain}}", "instant"),
+            size=(8, 8),
+            unit=COUNT,
+            overrides=[
+                override("byName", "other", color=fixed(YELLOW)),
+                *coloured("none"),
+            ],
+            alerts=("OpenAIOrgOwnerOutsideDomains",),
+            **palette,
+        ),
+    ]
+
+
+def projects() -> list[Json]:
+    by_project = "organization, project_id"
+    named_ones = total(by_project, 'project_id!="other"', family="openai_org_project_users")
+    largest = total(by_project, family="openai_org_project_users")
+    top = with_names(f"topk(15, {named_ones})")
+    return [
+        bars(
+            "Largest projects",
+            "The 15 projects with the most members, each member once per role. Under unknown is a project without an id.",
+            Query(f"sort_desc({top})", "{{project_name}} ({{organization}})", "instant"),
+            size=(12, 12),
+            unit=COUNT,
+            colour=fixed(BLUE),
+        ),
+        table(
+            "All projects",
+            "Members of each project, each once per role; beyond the largest ones all together as other. Names stand there unless projects.names is off.",
+            Query(with_names(largest)),
+            columns={"organization": "Organization", "project_name": "Project", "project_id": "Id", "Value": "Members"},
+            sort="Members",
+            size=(12, 12),
+            unit=COUNT,
+            low=0,
+            overrides=[
+                override("byName", "Members", custom__cellOptions=GAUGE, color=fixed(BLUE)),
+                override("byName", "Organization", custom__width=120),
+            ],
+        ),
+    ]
+
+
+def changes() -> list[Json]:
+    return [
+        trend(
+            "Changes per hour",
+            "Users who changed from one walk to the next, all chosen organizations together. The marks across all panels are owners granted and users banned.",
+            Query(f"sum by (change) (3600 * max by (organization, change) (rate({selector('openai_org_user_changes_total')}[$__rate_interval])))", "{{change}}"),
+            stacked=True,
+            columns=True,
+            size=(16, 9),
+            unit="none",
+            decimals=0,
+            legend="right",
+            calcs=(),
+            overrides=CHANGES,
+        ),
+        bars(
+            "Changes in the time shown",
+            "The same, added up over the time range of this page.",
+            Query(f"sort_desc(sum by (change) ({changed('$__range')}))", "{{change}}", "instant"),
+            size=(8, 9),
+            unit=COUNT,
+            overrides=CHANGES,
+        ),
+        table(
+            "Latest change of each kind",
+            "When the walk ended that found it, per organization: the moment from which it could be known. Kinds that never happened are absent.",
+            Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
+            columns={"Value": "Found", "change": "Change", "organization": "Organization"},
+            sort="Found",
+            size=(16, 9),
+            unit="dateTimeFromNow",
+            alerts=("OpenAIOrgOwnerGranted", "OpenAIOrgUserBanned"),
+        ),
+        stat(
+            "Watched since",
+            "The start of the walk since which no change can have been missed.",
+            Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
+            names=True,
+            size=(8, 9),
+            unit="dateTimeFromNow",
+        ),
+    ]
+
+
+def build() -> Json:
+    return dashboard(
+        "organization",
+        "OpenAI organization",
+        "What an OpenAI organization is made of, and how far the figures can be trusted.",
+        [
+            ("Can these figures be trusted?", trusted()),
+            ("What is it made of?", made_of()),
+            ("Who is new, and who are they?", people()),
+            ("Projects", projects()),
+            ("What changed?", changes()),
+        ],
+        variables=(ORGANIZATION,),
+        annotations=(
+            last_change("Owner granted", "owner_granted", ORANGE),
+            last_change("User banned", "banned", VERMILION),
+        ),
+        span="24h",
+    )

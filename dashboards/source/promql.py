@@ -1,0 +1,44 @@
+"""The forms that most expressions have."""
+
+CHOSEN = 'organization=~"$organization"'
+
+
+def selector(family: str, *matchers: str) -> str:
+    """A family, of the chosen organizations only."""
+    return f"{family}{{{', '.join((CHOSEN, *matchers))}}}"
+
+
+def figures(family: str, *matchers: str) -> str:
+    """Figures of composition, from the exporter with the newest snapshot alone."""
+    return f"{selector(family, *matchers)} and on (job, instance, organization) ($newest)"
+
+
+def added(by: str) -> str:
+    return f"sum by ({by})" if by else "sum"
+
+
+def total(by: str, *matchers: str, family: str = "openai_org_users") -> str:
+    """Figures of composition, added up by the labels `by`."""
+    return f"{added(by)} ({figures(family, *matchers)})"
+
+
+def share(by: str, part: str, whole: str = "") -> str:
+    """The part of the users that `part` selects: 0 where there is nobody, and no series where there are no users."""
+    everybody = figures("openai_org_users", *([whole] if whole else []))
+    some = figures("openai_org_users", part, *([whole] if whole else []))
+    return f"{added(by)} (({some}) or ({everybody}) * 0) / ({added(by)} ({everybody}) > 0)"
+
+
+def best(family: str, *matchers: str, by: str = "organization") -> str:
+    """Of what the exporters of one organization say, the largest."""
+    return f"max by ({by}) ({selector(family, *matchers)})"
+
+
+def threshold(name: str) -> str:
+    """What the alerts compare with; only where the recording rules are loaded."""
+    return best("organization_threshold:openai_org_threshold:effective", f'threshold="{name}"')
+
+
+def changed(window: str, *matchers: str, family: str = "openai_org_user_changes_total", label: str = "change") -> str:
+    """How many changes there were within the window; replicas count the same ones, so the largest number holds."""
+    return f"max by (organization, {label}) (increase({selector(family, *matchers)}[{window}]))"
