@@ -1,7 +1,7 @@
 """Who may do what, and should they? For those who review access."""
 
 from source.look import (
-    COUNT, FEW_WANTED, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, limit_line,
+    BLUE, COUNT, FEW_WANTED, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, limit_line,
     override, steps,
 )
 from source.organization import CHANGES, GAUGE, named
@@ -17,6 +17,12 @@ OWNER = 'role="owner"'
 LOCKED = 'status=~"banned|disabled"'
 GRANTS = "openai_org_user_role_grants_total"
 
+
+
+def idle(*matchers: str) -> str:
+    """How many keys are idle, or never were in use, the most first."""
+    counted = total("older_than, use", *matchers, family=STALE)
+    return f'sort_desc(label_replace(label_replace({counted}, "use", "idle for", "use", "used"), "use", "never, for", "use", "never"))'
 
 
 def number(title: str, description: str, expression: str, **rest) -> Json:
@@ -83,12 +89,12 @@ def owners() -> list[Json]:
 
 
 def keys() -> list[Json]:
-    by_use = [override("byRegexp", "/^used/", color=fixed(YELLOW)), override("byRegexp", "/^never/", color=fixed(ORANGE))]
+    by_use = [override("byRegexp", "/^idle/", color=fixed(BLUE)), override("byRegexp", "/^never/", color=fixed(YELLOW))]
     return [
         bars(
             "Service accounts with idle keys",
-            "Service accounts whose last key use (used) or addition without any use (never) is at least so long ago. Each threshold includes the longer ones. The API does not say whether somebody holds a key.",
-            Query(f"sort_desc({total('older_than, use', SERVICE, family=STALE)})", "{{use}}, {{older_than}}", "instant"),
+            "Service accounts whose last key use (idle) or addition without any use (never) is at least so long ago. Each threshold includes the longer ones. The API does not say whether somebody holds a key.",
+            Query(idle(SERVICE), "{{use}} {{older_than}}", "instant"),
             size=(8, 8),
             unit=COUNT,
             overrides=by_use,
@@ -109,7 +115,7 @@ def keys() -> list[Json]:
         bars(
             "People with idle keys",
             "The same of people: those who never used a key may well have none.",
-            Query(f"sort_desc({total('older_than, use', PEOPLE, family=STALE)})", "{{use}}, {{older_than}}", "instant"),
+            Query(idle(PEOPLE), "{{use}} {{older_than}}", "instant"),
             size=(8, 8),
             unit=COUNT,
             overrides=by_use,
@@ -184,6 +190,7 @@ def locked_out() -> list[Json]:
             "Banned and disabled owners, over time",
             "Users who are banned or disabled and still have the role owner.",
             Query(total("organization, status", OWNER, LOCKED), "{{organization}} {{status}}"),
+            soft=5,
             size=(12, 8),
             unit=COUNT,
             decimals=0,
@@ -232,9 +239,9 @@ def changes() -> list[Json]:
             unit=COUNT,
         ),
         trend(
-            "Changes per hour",
+            "Changes",
             "When it happened. The marks across all panels are owners granted and users banned.",
-            Query(f"sum by (change) (3600 * max by (organization, change) (rate({selector('openai_org_user_changes_total')}[$__rate_interval])))", "{{change}}"),
+            Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
             stacked=True,
             columns=True,
             size=(16, 9),

@@ -1,7 +1,7 @@
 """Does the exporter do its work? For those who run it."""
 
 from source.look import (
-    BLUE, COUNT, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, mapping, override,
+    BLUE, COUNT, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, limit_line, mapping, override,
     steps,
 )
 from source.parts import ORGANIZATION, Query, bars, choice, dashboard, heatmap, stat, table, trend
@@ -12,12 +12,15 @@ JOB = choice("job", "Job", "label_values(openai_org_exporter_build_info, job)")
 INSTANCE = choice("instance", "Instance", 'label_values(openai_org_exporter_build_info{job=~"$job"}, instance)')
 OWN = "openai_org_exporter"
 LATENCY = f"{OWN}_api_request_duration_seconds_bucket{{{WATCHED}}}"
-# The processes chosen, to pick their process_* and scrape_* series.
 RATE = "[$__rate_interval]"
 
 
 def per(by: str, family: str, selected: str = WATCHED) -> str:
     return f"sum by ({by}) (rate({family}{{{selected}}}{RATE}))"
+
+
+def happened(by: str, family: str, selected: str = WATCHED) -> str:
+    return f"sum by ({by}) (increase({family}{{{selected}}}{RATE}))"
 
 
 def process() -> list[Json]:
@@ -83,9 +86,9 @@ def process() -> list[Json]:
 def walks() -> list[Json]:
     return [
         trend(
-            "Walks per hour, by result",
+            "Walks by result",
             "Finished walks of the chosen organizations. Results that did not occur are left out.",
-            Query(f"3600 * {per('result', f'{OWN}_walks_total')} > 0", "{{result}}"),
+            Query(f"{happened('result', f'{OWN}_walks_total')} > 0", "{{result}}"),
             stacked=True,
             columns=True,
             size=(8, 8),
@@ -137,7 +140,6 @@ def api() -> list[Json]:
             "Requests to the Admin API by status code, retries included; none means that no answer came. Codes that did not occur are left out.",
             Query(f"{per('code', f'{OWN}_api_requests_total')} > 0", "{{code}}"),
             stacked=True,
-            columns=True,
             size=(8, 8),
             unit="reqps",
             overrides=[*coloured("200", "429", "none"), override("byRegexp", "/^(401|403|5..)$/", color=fixed(VERMILION))],
@@ -168,11 +170,14 @@ def api() -> list[Json]:
         trend(
             "Retries",
             "Requests that were sent again, by reason. The walk goes on; that many are needed is news about the API or the network.",
-            Query(per("reason", f"{OWN}_api_retries_total"), "{{reason}}"),
+            Query(happened("reason", f"{OWN}_api_retries_total"), "{{reason}}"),
             columns=True,
             stacked=True,
             size=(8, 8),
-            unit="reqps",
+            unit="none",
+            decimals=0,
+            calcs=(),
+            soft=5,
             overrides=[
                 override("byName", "rate_limited", color=fixed(YELLOW)),
                 override("byName", "server_error", color=fixed(VERMILION)),
@@ -194,7 +199,8 @@ def api() -> list[Json]:
             unit="percentunit",
             decimals=1,
             calcs=("mean", "max"),
-            overrides=[override("byName", "at most", color=fixed(VERMILION), custom__lineStyle={"fill": "dash", "dash": [8, 6]}, custom__lineWidth=1, custom__fillOpacity=0)],
+            soft=0.2,
+            overrides=[limit_line("at most")],
             alerts=("OpenAIOrgRateLimited",),
         ),
         trend(
@@ -207,9 +213,9 @@ def api() -> list[Json]:
             calcs=("min", "lastNotNull"),
         ),
         trend(
-            "Anomalies per hour",
+            "Anomalies",
             "What walks met that a list in order has not, failed walks included: users sent twice, cursors gone or repeated, users missing in masses, the users of another organization.",
-            Query(f"3600 * {per('kind', f'{OWN}_walk_anomalies_total')}", "{{kind}}"),
+            Query(happened("kind", f"{OWN}_walk_anomalies_total"), "{{kind}}"),
             columns=True,
             stacked=True,
             size=(12, 8),
@@ -217,6 +223,7 @@ def api() -> list[Json]:
             decimals=0,
             legend="right",
             calcs=(),
+            soft=5,
             alerts=("OpenAIOrgImplausibleDrop",),
         ),
         trend(
@@ -250,6 +257,7 @@ def resources() -> list[Json]:
             unit="percentunit",
             decimals=1,
             calcs=("mean", "max"),
+            soft=0.05,
             fill=20,
         ),
         trend(
@@ -324,8 +332,10 @@ def scrapes() -> list[Json]:
         ),
         trend(
             "Writes of the state file",
-            "Per hour, by result. None without a state file; failed ones leave the file as it was.",
-            Query(f"3600 * {per('result', f'{OWN}_state_writes_total', PROCESS)}", "{{result}}"),
+            "By result. None without a state file; failed ones leave the file as it was.",
+            Query(happened("result", f"{OWN}_state_writes_total", PROCESS), "{{result}}"),
+            stacked=True,
+            columns=True,
             size=(8, 6),
             unit="none",
             decimals=0,

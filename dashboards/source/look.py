@@ -76,7 +76,7 @@ def coloured(*names: str) -> list[Json]:
 
 
 def limit_line(name: str, colour: str = VERMILION) -> Json:
-    """A dashed line that the figures should stay on one side of."""
+    """A dashed line that the figures should stay on one side of, one for each organization: in no legend."""
     return override(
         "byRegexp",
         f"/{name}$/",
@@ -84,7 +84,7 @@ def limit_line(name: str, colour: str = VERMILION) -> Json:
         custom__lineStyle={"fill": "dash", "dash": [8, 6]},
         custom__lineWidth=1,
         custom__fillOpacity=0,
-        custom__stacking={"mode": "none", "group": "A"},
+        custom__hideFrom={"legend": True, "tooltip": False, "viz": False},
     )
 
 

@@ -5,7 +5,7 @@ from source.look import (
     fixed, mapping, override, steps,
 )
 from source.parts import ORGANIZATION, Query, bars, dashboard, last_change, stat, table, trend
-from source.promql import best, changed, figures, selector, share, total
+from source.promql import best, changed, figures, selector, some, total
 
 AGE = f"time() - {best('openai_org_snapshot_timestamp_seconds')}"
 FAILURES = selector("openai_org_exporter_walks_total", 'result!="success"')
@@ -32,7 +32,7 @@ def with_names(expression: str) -> str:
     return f"({joined}) or on (organization, project_id) {expression}"
 
 
-def trusted() -> list[Json]:
+def trusted() -> list[Json | list[Json]]:
     return [
         stat(
             "Latest walk",
@@ -98,14 +98,26 @@ def trusted() -> list[Json]:
             thresholds=steps(GREY, (0.001, YELLOW), (0.5, GREEN)),
             alerts=("OpenAIOrgFieldLost",),
         ),
-        trend(
-            "Age over time",
-            "Each walk that is published brings the age down. A slope that goes on is an exporter that gets no figures.",
-            Query(AGE, "{{organization}}"),
-            size=(8, 6),
-            unit="s",
-            calcs=("max", "lastNotNull"),
-        ),
+        [
+            trend(
+                "Age over time",
+                "Each walk that is published brings the age down. A slope that goes on is an exporter that gets no figures.",
+                Query(AGE, "{{organization}}"),
+                size=(8, 6),
+                unit="s",
+                calcs=("max", "lastNotNull"),
+            ),
+            trend(
+                "Anomalies of the walks shown",
+                "Users sent twice, cursors that were missing or gone in the walk that the figures come from. Each was dealt with; many mean that the API's pages are out of order.",
+                Query(total("kind", family="openai_org_snapshot_anomalies"), "{{kind}}"),
+                soft=5,
+                size=(8, 6),
+                unit=COUNT,
+                decimals=0,
+                calcs=(),
+            ),
+        ],
         table(
             "Alerts",
             "Alerts on the chosen organizations and on their exporters that fire or are about to. It needs the rules.",
@@ -114,6 +126,7 @@ def trusted() -> list[Json]:
             ),
             columns={"alertstate": "State", "severity": "Severity", "alertname": "Alert", "organization": "Organization"},
             sort="State",
+            ascending=True,
             size=(8, 12),
             unit="none",
             nothing="none, or the rules are not loaded",
@@ -122,15 +135,6 @@ def trusted() -> list[Json]:
                 override("byName", "Severity", custom__width=90),
                 override("byName", "Organization", custom__width=110),
             ],
-        ),
-        trend(
-            "Anomalies of the walks shown",
-            "Users sent twice, cursors that were missing or gone in the walk that the figures come from. Each was dealt with; many mean that the API's pages are out of order.",
-            Query(total("organization, kind", family="openai_org_snapshot_anomalies"), "{{organization}} {{kind}}"),
-            size=(8, 6),
-            unit=COUNT,
-            decimals=0,
-            calcs=(),
         ),
     ]
 
@@ -171,15 +175,15 @@ def made_of() -> list[Json]:
         table(
             "Organizations",
             "The chosen organizations side by side. An empty cell means that the API does not say.",
-            *(
-                Query(total("organization", *matchers))
-                for matchers in (
-                    (), ('role="owner"',), ('account_type="service_account"',), ('scim_managed="false"',),
-                    ('scim_managed="unknown"',), ('status="disabled"',), ('status="banned"',),
-                )
-            ),
+            Query(total("organization")),
+            Query(total("organization", 'role="owner"')),
+            Query(total("organization", 'account_type="service_account"')),
+            Query(total("organization", 'scim_managed="false"')),
+            Query(some("organization", 'scim_managed="unknown"')),
+            Query(total("organization", 'status="disabled"')),
+            Query(total("organization", 'status="banned"')),
             columns={
-                "organization": "Organization", "Value #A": "Users", "Value #B": "Owners", "Value #C": "Service accounts",
+                "organization": "Organization", "Value #A": "Users", "Value #B": "Owners", "Value #C": "Service",
                 "Value #D": "Outside SCIM", "Value #E": "SCIM unknown", "Value #F": "Disabled", "Value #G": "Banned",
             },
             sort="Users",
@@ -191,10 +195,9 @@ def made_of() -> list[Json]:
             "All chosen organizations together. A role that the API does not name is unknown.",
             Query(total("role"), "{{role}}"),
             stacked=True,
-            size=(12, 8),
+            size=(6, 9),
             unit=COUNT,
             decimals=0,
-            legend="right",
             overrides=ROLES,
         ),
         trend(
@@ -202,10 +205,9 @@ def made_of() -> list[Json]:
             "People and service accounts of all chosen organizations together.",
             Query(total("account_type"), "{{account_type}}"),
             stacked=True,
-            size=(12, 8),
+            size=(6, 9),
             unit=COUNT,
             decimals=0,
-            legend="right",
             overrides=coloured("user", "service_account", "unknown"),
         ),
         trend(
@@ -213,10 +215,9 @@ def made_of() -> list[Json]:
             "Whom the directory manages. Unknown is not outside: the API did not say.",
             Query(named(total("scim_managed")), "{{scim_managed}}"),
             stacked=True,
-            size=(12, 8),
+            size=(6, 9),
             unit=COUNT,
             decimals=0,
-            legend="right",
             overrides=coloured("managed by SCIM", "outside SCIM", "unknown"),
             alerts=("OpenAIOrgScimShareFell",),
         ),
@@ -225,10 +226,9 @@ def made_of() -> list[Json]:
             "Banned before disabled before active. Service accounts often carry no status and are unknown.",
             Query(total("status"), "{{status}}"),
             stacked=True,
-            size=(12, 8),
+            size=(6, 9),
             unit=COUNT,
             decimals=0,
-            legend="right",
             overrides=STATUSES,
         ),
         table(
@@ -360,9 +360,9 @@ def projects() -> list[Json]:
 def changes() -> list[Json]:
     return [
         trend(
-            "Changes per hour",
+            "Changes",
             "Users who changed from one walk to the next, all chosen organizations together. The marks across all panels are owners granted and users banned.",
-            Query(f"sum by (change) (3600 * max by (organization, change) (rate({selector('openai_org_user_changes_total')}[$__rate_interval])))", "{{change}}"),
+            Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
             stacked=True,
             columns=True,
             size=(16, 9),

@@ -63,6 +63,7 @@ def panel(
     no_data: str | None = None,
     alerts: tuple[str, ...] = (),
     transformations: list[Json] | None = None,
+    interval: str | None = None,
 ) -> Json:
     """A panel without its place.
 
@@ -80,7 +81,7 @@ def panel(
         "thresholds": thresholds,
         "unit": unit,
     }
-    return {
+    found = {
         "datasource": DATASOURCE,
         "description": description if no_data is None else f"{description} No data: {no_data}",
         "fieldConfig": {
@@ -98,6 +99,7 @@ def panel(
         "transformations": transformations or [],
         "type": kind,
     }
+    return found if interval is None else found | {"interval": interval}
 
 
 def stat(title: str, description: str, *queries: Query, names: bool = False, text: str = "", **rest: Any) -> Json:
@@ -110,6 +112,7 @@ def stat(title: str, description: str, *queries: Query, names: bool = False, tex
         "percentChangeColorMode": "standard",
         "reduceOptions": {"calcs": ["last"], "fields": "", "values": False},
         "showPercentChange": False,
+        "text": {"titleSize": 14, "valueSize": 22 if names else 36},
         "textMode": text or ("value_and_name" if names else "value"),
         "wideLayout": True,
     }
@@ -129,6 +132,7 @@ def bars(title: str, description: str, *queries: Query, **rest: Any) -> Json:
         "reduceOptions": {"calcs": ["last"], "fields": "", "values": False},
         "showUnfilled": True,
         "sizing": "auto",
+        "text": {"titleSize": 13, "valueSize": 15},
         "valueMode": "text",
     }
     return panel("bargauge", title, description, queries, options=options, **({"decimals": 0, "low": 0} | rest))
@@ -143,9 +147,14 @@ def trend(
     legend: str = "bottom",
     calcs: tuple[str, ...] = ("lastNotNull",),
     fill: int | None = None,
+    soft: float | None = None,
     **rest: Any,
 ) -> Json:
-    """Lines over time, or areas that add up, or columns for what happens now and then."""
+    """Lines over time, or areas that add up, or columns for what happens now and then.
+
+    Columns count what happened since the one before, five minutes at least. The axis reaches up to `soft` at least,
+    so that zeros lie on the ground of an axis that makes sense.
+    """
     custom = {
         "axisBorderShow": False,
         "axisLabel": "",
@@ -163,13 +172,15 @@ def trend(
         "stacking": {"group": "A", "mode": "normal" if stacked else "none"},
         "thresholdsStyle": {"mode": "off"},
     }
+    if soft is not None:
+        custom["axisSoftMax"] = soft
     options = {
-        "legend": {"calcs": list(calcs), "displayMode": "table", "placement": legend, "showLegend": True},
+        "legend": {"calcs": list(calcs), "displayMode": "list", "placement": legend, "showLegend": True},
         "tooltip": {"hideZeros": False, "mode": "multi", "sort": "desc"},
     }
-    if len(calcs) == 0:
-        options["legend"]["displayMode"] = "list"
-    settings = {"colour": {"mode": "palette-classic"}, "low": 0} | rest
+    if legend == "right" and calcs:
+        options["legend"]["displayMode"] = "table"
+    settings = {"colour": {"mode": "palette-classic"}, "low": 0, "interval": "5m" if columns else None} | rest
     return panel("timeseries", title, description, queries, options=options, custom=custom, **settings)
 
 
@@ -293,20 +304,24 @@ def last_change(name: str, change: str, colour: str) -> Json:
     }
 
 
-def placed(rows: list[tuple[str, list[Json]]]) -> list[Json]:
-    """The panels of all rows, from left to right and from top to bottom, with their places and numbers."""
+def placed(rows: list[tuple[str, list[Json | list[Json]]]]) -> list[Json]:
+    """The panels of all rows, from left to right and from top to bottom; a list stands one below the other."""
     found: list[Json] = []
     top = 0
     for title, members in rows:
-        heading = {"collapsed": False, "gridPos": {"h": 1, "w": COLUMNS, "x": 0, "y": top}, "panels": [], "title": title, "type": "row"}
-        found.append(heading)
+        place = {"h": 1, "w": COLUMNS, "x": 0, "y": top}
+        found.append({"collapsed": False, "gridPos": place, "panels": [], "title": title, "type": "row"})
         top, left, height = top + 1, 0, 0
         for member in members:
-            size = member["gridPos"]
-            if left + size["w"] > COLUMNS:
+            column = member if isinstance(member, list) else [member]
+            width = max(one["gridPos"]["w"] for one in column)
+            if left + width > COLUMNS:
                 top, left, height = top + height, 0, 0
-            found.append(member | {"gridPos": size | {"x": left, "y": top}})
-            left, height = left + size["w"], max(height, size["h"])
+            below = top
+            for one in column:
+                found.append(one | {"gridPos": one["gridPos"] | {"x": left, "y": below}})
+                below += one["gridPos"]["h"]
+            left, height = left + width, max(height, below - top)
         top += height
     return [member | {"id": number} for number, member in enumerate(found, start=1)]
 
@@ -315,7 +330,7 @@ def dashboard(
     name: str,
     title: str,
     description: str,
-    rows: list[tuple[str, list[Json]]],
+    rows: list[tuple[str, list[Json | list[Json]]]],
     *,
     variables: tuple[Json, ...],
     annotations: tuple[Json, ...] = (),

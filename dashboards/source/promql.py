@@ -22,6 +22,11 @@ def total(by: str, *matchers: str, family: str = "openai_org_users") -> str:
     return f"{added(by)} ({figures(family, *matchers)})"
 
 
+def some(by: str, part: str) -> str:
+    """The users whom `part` selects, 0 where there is nobody among users that are known; for rare values."""
+    return f"{added(by)} (({figures('openai_org_users', part)}) or ({figures('openai_org_users')}) * 0)"
+
+
 def share(by: str, part: str, whole: str = "") -> str:
     """The part of the users that `part` selects: 0 where there is nobody, and no series where there are no users."""
     everybody = figures("openai_org_users", *([whole] if whole else []))
