@@ -22,7 +22,7 @@ GRANTS = "openai_org_user_role_grants_total"
 def idle(*matchers: str) -> str:
     """How many keys are idle, or never were in use, the most first."""
     counted = total("older_than, use", *matchers, family=STALE)
-    return f'sort_desc(label_replace(label_replace({counted}, "use", "idle for", "use", "used"), "use", "never, for", "use", "never"))'
+    return f'sort_desc(label_replace(label_replace({counted}, "use", "idle", "use", "used"), "use", "never used", "use", "never"))'
 
 
 def number(title: str, description: str, expression: str, **rest) -> Json:
@@ -94,7 +94,7 @@ def keys() -> list[Json]:
         bars(
             "Service accounts with idle keys",
             "Service accounts whose last key use (idle) or addition without any use (never) is at least so long ago. Each threshold includes the longer ones. The API does not say whether somebody holds a key.",
-            Query(idle(SERVICE), "{{use}} {{older_than}}", "instant"),
+            Query(idle(SERVICE), "{{use}}, {{older_than}}", "instant"),
             size=(8, 8),
             unit=COUNT,
             overrides=by_use,
@@ -115,7 +115,7 @@ def keys() -> list[Json]:
         bars(
             "People with idle keys",
             "The same of people: those who never used a key may well have none.",
-            Query(idle(PEOPLE), "{{use}} {{older_than}}", "instant"),
+            Query(idle(PEOPLE), "{{use}}, {{older_than}}", "instant"),
             size=(8, 8),
             unit=COUNT,
             overrides=by_use,
@@ -208,19 +208,29 @@ def locked_out() -> list[Json]:
     ]
 
 
-def changes() -> list[Json]:
+def changes() -> list[Json | list[Json]]:
     grants = changed("30d", family=GRANTS, label="role")
     return [
-        stat(
-            "Owners granted in 30 days",
-            "How often somebody became an owner: new users with that role, and users whose role changed to it.",
-            Query(f"sum by (organization) ({changed('30d', OWNER, family=GRANTS, label='role')})", "{{organization}}", "instant"),
-            names=True,
-            size=(8, 8),
-            unit=COUNT,
-            thresholds=FEW_WANTED,
-            alerts=("OpenAIOrgOwnerGranted",),
-        ),
+        [
+            stat(
+                "Owners granted in 30 days",
+                "How often somebody became an owner: new users with that role, and users whose role changed to it.",
+                Query(f"sum by (organization) ({changed('30d', OWNER, family=GRANTS, label='role')})", "{{organization}}", "instant"),
+                names=True,
+                size=(8, 4),
+                unit=COUNT,
+                thresholds=FEW_WANTED,
+                alerts=("OpenAIOrgOwnerGranted",),
+            ),
+            stat(
+                "Watched since",
+                "The start of the walk since which no change can have been missed: what is younger than 30 days, changes of 30 days do not reach.",
+                Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
+                names=True,
+                size=(8, 4),
+                unit="dateTimeFromNow",
+            ),
+        ],
         bars(
             "Changes of 30 days",
             "Users who changed from one walk to the next, within 30 days before the end of the time shown. What happened before the first scrape is not in it.",
@@ -258,7 +268,8 @@ def changes() -> list[Json]:
             columns={"Value": "Found", "change": "Change", "organization": "Organization"},
             sort="Found",
             size=(8, 9),
-            unit="dateTimeFromNow",
+            unit="none",
+            overrides=[override("byName", "Found", unit="dateTimeFromNow")],
             alerts=("OpenAIOrgOwnerGranted", "OpenAIOrgUserBanned"),
         ),
     ]

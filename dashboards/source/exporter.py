@@ -125,7 +125,7 @@ def walks() -> list[Json]:
             size=(8, 8),
             unit="s",
             overrides=[
-                override("byName", "Latest walk", unit="none", mappings=mapping(_1=("succeeded", GREEN), _0=("failed", VERMILION)), custom__cellOptions={"type": "color-text"}),
+                override("byName", "Latest walk", unit="none", mappings=mapping(_1=("good", GREEN), _0=("failed", VERMILION)), custom__cellOptions={"type": "color-text"}),
                 override("byName", "Pages", unit=COUNT),
             ],
             alerts=("OpenAIOrgSnapshotStale",),
@@ -139,6 +139,7 @@ def api() -> list[Json]:
             "Requests by answer",
             "Requests to the Admin API by status code, retries included; none means that no answer came. Codes that did not occur are left out.",
             Query(f"{per('code', f'{OWN}_api_requests_total')} > 0", "{{code}}"),
+            columns=True,
             stacked=True,
             size=(8, 8),
             unit="reqps",
@@ -188,7 +189,7 @@ def api() -> list[Json]:
             "The part of the requests that the API refused because of its rate limit, with the threshold rate_limited_ratio_max; the line needs the rules. The alert looks at half an hour.",
             Query(
                 f'sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}, code="429"}}{RATE}))'
-                f" / sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}}}{RATE}))",
+                f" / (sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}}}{RATE})) > 0)",
                 "{{organization}}",
             ),
             Query(

@@ -41,7 +41,7 @@ def trusted() -> list[Json | list[Json]]:
             names=True,
             size=(5, 4),
             unit="none",
-            mappings=mapping(_1=("succeeded", GREEN), _0=("failed", VERMILION)),
+            mappings=mapping(_1=("good", GREEN), _0=("failed", VERMILION)),
             thresholds=steps(VERMILION, (1, GREEN)),
             alerts=("OpenAIOrgWalksFailing", "OpenAIOrgKeyRejected"),
         ),
@@ -106,6 +106,7 @@ def trusted() -> list[Json | list[Json]]:
                 size=(8, 6),
                 unit="s",
                 calcs=("max", "lastNotNull"),
+                interpolation="linear",
             ),
             trend(
                 "Anomalies of the walks shown",
@@ -357,47 +358,52 @@ def projects() -> list[Json]:
     ]
 
 
-def changes() -> list[Json]:
+def changes() -> list[list[Json]]:
     return [
-        trend(
-            "Changes",
-            "Users who changed from one walk to the next, all chosen organizations together. The marks across all panels are owners granted and users banned.",
-            Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
-            stacked=True,
-            columns=True,
-            size=(16, 9),
-            unit="none",
-            decimals=0,
-            legend="right",
-            calcs=(),
-            overrides=CHANGES,
-        ),
-        bars(
-            "Changes in the time shown",
-            "The same, added up over the time range of this page.",
-            Query(f"sort_desc(sum by (change) ({changed('$__range')}))", "{{change}}", "instant"),
-            size=(8, 9),
-            unit=COUNT,
-            overrides=CHANGES,
-        ),
-        table(
-            "Latest change of each kind",
-            "When the walk ended that found it, per organization: the moment from which it could be known. Kinds that never happened are absent.",
-            Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
-            columns={"Value": "Found", "change": "Change", "organization": "Organization"},
-            sort="Found",
-            size=(16, 9),
-            unit="dateTimeFromNow",
-            alerts=("OpenAIOrgOwnerGranted", "OpenAIOrgUserBanned"),
-        ),
-        stat(
-            "Watched since",
-            "The start of the walk since which no change can have been missed.",
-            Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
-            names=True,
-            size=(8, 9),
-            unit="dateTimeFromNow",
-        ),
+        [
+            trend(
+                "Changes",
+                "Users who changed from one walk to the next, all chosen organizations together. The marks across all panels are owners granted and users banned.",
+                Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
+                stacked=True,
+                columns=True,
+                size=(16, 9),
+                unit="none",
+                decimals=0,
+                legend="right",
+                calcs=(),
+                overrides=CHANGES,
+            ),
+            table(
+                "Latest change of each kind",
+                "When the walk ended that found it, per organization: the moment from which it could be known. Kinds that never happened are absent.",
+                Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
+                columns={"Value": "Found", "change": "Change", "organization": "Organization"},
+                sort="Found",
+                size=(16, 7),
+                unit="none",
+                overrides=[override("byName", "Found", unit="dateTimeFromNow")],
+                alerts=("OpenAIOrgOwnerGranted", "OpenAIOrgUserBanned"),
+            ),
+        ],
+        [
+            bars(
+                "Changes in the time shown",
+                "The same, added up over the time range of this page.",
+                Query(f"sort_desc(sum by (change) ({changed('$__range')}))", "{{change}}", "instant"),
+                size=(8, 11),
+                unit=COUNT,
+                overrides=CHANGES,
+            ),
+            stat(
+                "Watched since",
+                "The start of the walk since which no change can have been missed.",
+                Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
+                names=True,
+                size=(8, 5),
+                unit="dateTimeFromNow",
+            ),
+        ],
     ]
 
 

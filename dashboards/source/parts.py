@@ -148,11 +148,12 @@ def trend(
     calcs: tuple[str, ...] = ("lastNotNull",),
     fill: int | None = None,
     soft: float | None = None,
+    interpolation: str = "stepAfter",
     **rest: Any,
 ) -> Json:
     """Lines over time, or areas that add up, or columns for what happens now and then.
 
-    Columns count what happened since the one before, five minutes at least. The axis reaches up to `soft` at least,
+    Columns without a unit count what happened since the one before, five minutes at least. The axis reaches up to `soft` at least,
     so that zeros lie on the ground of an axis that makes sense.
     """
     custom = {
@@ -163,7 +164,7 @@ def trend(
         "drawStyle": "bars" if columns else "line",
         "fillOpacity": fill if fill is not None else 80 if columns else 55 if stacked else 8,
         "gradientMode": "none",
-        "lineInterpolation": "stepAfter",
+        "lineInterpolation": interpolation,
         "lineWidth": 0 if columns else 1 if stacked else 2,
         "pointSize": 4,
         "scaleDistribution": {"type": "linear"},
@@ -180,7 +181,8 @@ def trend(
     }
     if legend == "right" and calcs:
         options["legend"]["displayMode"] = "table"
-    settings = {"colour": {"mode": "palette-classic"}, "low": 0, "interval": "5m" if columns else None} | rest
+    counted = columns and rest["unit"] == "none"
+    settings = {"colour": {"mode": "palette-classic"}, "low": 0, "interval": "5m" if counted else None} | rest
     return panel("timeseries", title, description, queries, options=options, custom=custom, **settings)
 
 
@@ -226,7 +228,7 @@ def table(
         "showHeader": True,
         "sortBy": [] if sort is None else [{"desc": not ascending, "displayName": sort}],
     }
-    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False, "inspect": False}
+    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False, "inspect": False, "minWidth": 60}
     asked = tuple(query._replace(kind="table") for query in queries)
     steps_of_it = [*merged, *(transformations or []), {"id": "organize", "options": organize}]
     settings = {"decimals": 0} | rest

@@ -35,7 +35,10 @@ async function ask(server, path, parameters) {
   return reply.data.result;
 }
 
-const number = (text) => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));
+const number = (text) => {
+  const value = Number(text.replace('Inf', 'Infinity'));
+  return Number.isNaN(value) ? null : value;
+};
 
 function named(legend, labels) {
   if (legend === '__auto') {

@@ -75,6 +75,7 @@ function Bars({ panel, frames, width, height }) {
       showUnfilled={panel.options.showUnfilled}
       itemSpacing={8}
       lcdCellWidth={12}
+      text={panel.options.text}
       theme={theme}
     />
   );
