@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the dashboards beside it from their source.
 
-    python3 dashboards/generate.py          writes them
-    python3 dashboards/generate.py --check  says which are not what it would write, and exits 1 if any
+python3 dashboards/generate.py          writes them
+python3 dashboards/generate.py --check  says which are not what it would write, and exits 1 if any
 """
 
 import json

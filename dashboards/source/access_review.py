@@ -1,12 +1,26 @@
 """Who may do what, and should they? For those who review access."""
 
 from source.look import (
-    BLUE, COUNT, FEW_WANTED, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, limit_line,
-    override, steps,
+    BLUE,
+    CHANGES,
+    COUNT,
+    FEW_WANTED,
+    GAUGE,
+    GREY,
+    NONE_WANTED,
+    ORANGE,
+    VERMILION,
+    YELLOW,
+    Json,
+    coloured,
+    fixed,
+    limit_line,
+    override,
+    steps,
 )
-from source.organization import CHANGES, GAUGE, named
-from source.parts import ORGANIZATION, Query, bars, dashboard, last_change, stat, table, trend
-from source.promql import best, changed, figures, selector, share, threshold, total
+from source.parts import Query, bars, stat, table, trend
+from source.promql import best, changed, named, share, threshold, total
+from source.whole import ORGANIZATION, dashboard, last_change
 
 STALE = "openai_org_users_api_key_stale"
 KEY_USE = "openai_org_users_by_api_key_use"
@@ -18,11 +32,13 @@ LOCKED = 'status=~"banned|disabled"'
 GRANTS = "openai_org_user_role_grants_total"
 
 
-
 def idle(*matchers: str) -> str:
     """How many keys are idle, or never were in use, the most first."""
     counted = total("older_than, use", *matchers, family=STALE)
-    return f'sort_desc(label_replace(label_replace({counted}, "use", "idle", "use", "used"), "use", "never used", "use", "never"))'
+    return (
+        f'sort_desc(label_replace(label_replace({counted}, "use", "idle", "use", "used"), "use", "never used", "use",'
+        ' "never"))'
+    )
 
 
 def number(title: str, description: str, expression: str, **rest) -> Json:
@@ -31,15 +47,50 @@ def number(title: str, description: str, expression: str, **rest) -> Json:
 
 def owners() -> list[Json]:
     return [
-        number("Owners", "Owners may do everything, make owners included.", total("", OWNER), thresholds=steps(ORANGE), alerts=("OpenAIOrgOwnersTooMany", "OpenAIOrgOwnersTooFew")),
-        number("Owners outside SCIM", "Owners whom the directory does not manage: they stay owners when they leave the company. Keep one or two for emergencies, and know who they are.", total("", OWNER, 'scim_managed="false"'), thresholds=NONE_WANTED, alerts=("OpenAIOrgOwnerOutsideScim",)),
-        number("Owners with other domains", "Owners whose address is in none of the configured domains. Absent where no domains are configured.", total("", OWNER, 'email_domain="other"', family=DOMAINS), thresholds=NONE_WANTED, alerts=("OpenAIOrgOwnerOutsideDomains",)),
-        number("Service accounts as owners", "Service accounts with the role owner: a leaked key of theirs may do everything.", total("", OWNER, SERVICE), thresholds=FEW_WANTED),
-        number("Banned owners", "Banned users who still have the role owner: they are owners again as soon as somebody lifts the ban.", total("", OWNER, 'status="banned"'), thresholds=NONE_WANTED),
-        number("Disabled owners", "Disabled users who still have the role owner: they are owners again as soon as somebody enables them.", total("", OWNER, 'status="disabled"'), thresholds=FEW_WANTED),
+        number(
+            "Owners",
+            "Owners may do everything, make owners included.",
+            total("", OWNER),
+            thresholds=steps(ORANGE),
+            alerts=("OpenAIOrgOwnersTooMany", "OpenAIOrgOwnersTooFew"),
+        ),
+        number(
+            "Owners outside SCIM",
+            "Owners whom the directory does not manage: they stay owners when they leave the company. Keep one or two"
+            " for emergencies, and know who they are.",
+            total("", OWNER, 'scim_managed="false"'),
+            thresholds=NONE_WANTED,
+            alerts=("OpenAIOrgOwnerOutsideScim",),
+        ),
+        number(
+            "Owners with other domains",
+            "Owners whose address is in none of the configured domains. Absent where no domains are configured.",
+            total("", OWNER, 'email_domain="other"', family=DOMAINS),
+            thresholds=NONE_WANTED,
+            alerts=("OpenAIOrgOwnerOutsideDomains",),
+        ),
+        number(
+            "Service accounts as owners",
+            "Service accounts with the role owner: a leaked key of theirs may do everything.",
+            total("", OWNER, SERVICE),
+            thresholds=FEW_WANTED,
+        ),
+        number(
+            "Banned owners",
+            "Banned users who still have the role owner: they are owners again as soon as somebody lifts the ban.",
+            total("", OWNER, 'status="banned"'),
+            thresholds=NONE_WANTED,
+        ),
+        number(
+            "Disabled owners",
+            "Disabled users who still have the role owner: they are owners again as soon as somebody enables them.",
+            total("", OWNER, 'status="disabled"'),
+            thresholds=FEW_WANTED,
+        ),
         trend(
             "Owners outside SCIM, over time",
-            "By organization, with the threshold owners_outside_scim_max that the alert compares with; the line needs the rules.",
+            "By organization, with the threshold owners_outside_scim_max that the alert compares with; the line needs"
+            " the rules.",
             Query(total("organization", OWNER, 'scim_managed="false"'), "{{organization}}"),
             Query(threshold("owners_outside_scim_max"), "{{organization}} at most"),
             size=(12, 8),
@@ -64,9 +115,16 @@ def owners() -> list[Json]:
         ),
         table(
             "Owners one by one",
-            "Every combination in which there are owners. Names and ids are in no metric: the exporter's log and the API's own list have the ids.",
+            "Every combination in which there are owners. Names and ids are in no metric: the exporter's log and the"
+            " API's own list have the ids.",
             Query(f"{named(total('organization, account_type, scim_managed, status', OWNER))} > 0"),
-            columns={"organization": "Organization", "account_type": "Account type", "scim_managed": "SCIM", "status": "Status", "Value": "Owners"},
+            columns={
+                "organization": "Organization",
+                "account_type": "Account type",
+                "scim_managed": "SCIM",
+                "status": "Status",
+                "Value": "Owners",
+            },
             sort="Owners",
             size=(12, 9),
             unit=COUNT,
@@ -75,7 +133,8 @@ def owners() -> list[Json]:
         ),
         table(
             "Owners by mail domain",
-            "Where the addresses of owners belong: a configured domain, another one, or no address. Absent where no domains are configured.",
+            "Where the addresses of owners belong: a configured domain, another one, or no address. Absent where no"
+            " domains are configured.",
             Query(total("organization, email_domain", OWNER, family=DOMAINS)),
             columns={"organization": "Organization", "email_domain": "Domain", "Value": "Owners"},
             sort="Owners",
@@ -93,7 +152,8 @@ def keys() -> list[Json]:
     return [
         bars(
             "Service accounts with idle keys",
-            "Service accounts whose last key use (idle) or addition without any use (never) is at least so long ago. Each threshold includes the longer ones. The API does not say whether somebody holds a key.",
+            "Service accounts whose last key use (idle) or addition without any use (never) is at least so long ago."
+            " Each threshold includes the longer ones. The API does not say whether somebody holds a key.",
             Query(idle(SERVICE), "{{use}}, {{older_than}}", "instant"),
             size=(8, 8),
             unit=COUNT,
@@ -152,7 +212,8 @@ def unknown() -> list[Json]:
     return [
         bars(
             "Unknown shares",
-            "The part of the users of whom the API does not say it. Whatever is unknown is in no other panel of this page as yes or no.",
+            "The part of the users of whom the API does not say it. Whatever is unknown is in no other panel of this"
+            " page as yes or no.",
             *(Query(share("", matcher), name, "instant") for name, matcher in wanted.items()),
             size=(8, 7),
             unit="percentunit",
@@ -174,7 +235,10 @@ def unknown() -> list[Json]:
         trend(
             "Managed by SCIM, of those known",
             "Of the people of whom the API says it, the part that the directory manages.",
-            Query(share("organization", 'scim_managed="true"', 'account_type="user", scim_managed=~"true|false"'), "{{organization}}"),
+            Query(
+                share("organization", 'scim_managed="true"', 'account_type="user", scim_managed=~"true|false"'),
+                "{{organization}}",
+            ),
             size=(8, 7),
             unit="percentunit",
             decimals=1,
@@ -200,7 +264,13 @@ def locked_out() -> list[Json]:
             "Banned and disabled users by role",
             "Everybody who is locked out, with the role they keep.",
             Query(f"{total('organization, role, account_type, status', LOCKED)} > 0"),
-            columns={"organization": "Organization", "role": "Role", "account_type": "Account type", "status": "Status", "Value": "Users"},
+            columns={
+                "organization": "Organization",
+                "role": "Role",
+                "account_type": "Account type",
+                "status": "Status",
+                "Value": "Users",
+            },
             sort="Users",
             size=(12, 8),
             unit=COUNT,
@@ -215,7 +285,11 @@ def changes() -> list[Json | list[Json]]:
             stat(
                 "Owners granted in 30 days",
                 "How often somebody became an owner: new users with that role, and users whose role changed to it.",
-                Query(f"sum by (organization) ({changed('30d', OWNER, family=GRANTS, label='role')})", "{{organization}}", "instant"),
+                Query(
+                    f"sum by (organization) ({changed('30d', OWNER, family=GRANTS, label='role')})",
+                    "{{organization}}",
+                    "instant",
+                ),
                 names=True,
                 size=(8, 4),
                 unit=COUNT,
@@ -224,7 +298,8 @@ def changes() -> list[Json | list[Json]]:
             ),
             stat(
                 "Watched since",
-                "The start of the walk since which no change can have been missed: what is younger than 30 days, changes of 30 days do not reach.",
+                "The start of the walk since which no change can have been missed: what is younger than 30 days,"
+                " changes of 30 days do not reach.",
                 Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
                 names=True,
                 size=(8, 4),
@@ -233,7 +308,8 @@ def changes() -> list[Json | list[Json]]:
         ],
         bars(
             "Changes of 30 days",
-            "Users who changed from one walk to the next, within 30 days before the end of the time shown. What happened before the first scrape is not in it.",
+            "Users who changed from one walk to the next, within 30 days before the end of the time shown. What"
+            " happened before the first scrape is not in it.",
             Query(f"sort_desc(sum by (change) ({changed('30d')}))", "{{change}}", "instant"),
             size=(8, 8),
             unit=COUNT,
@@ -279,9 +355,10 @@ def build() -> Json:
     return dashboard(
         "access-review",
         "OpenAI access review",
-        "Who may do what in OpenAI organizations, and should they? Numbers only: who it is, the API's list of users tells.",
+        "Who may do what in OpenAI organizations, and should they? Numbers only: who it is, the API's list of users"
+        " tells.",
         [
-            ("Owners", owners()),
+            ("Who is an owner?", owners()),
             ("Keys that nobody uses", keys()),
             ("Banned and disabled", locked_out()),
             ("What the API does not say", unknown()),

@@ -1,26 +1,14 @@
 """Does the exporter do its work? For those who run it."""
 
-from source.look import (
-    BLUE, COUNT, GREEN, GREY, NONE_WANTED, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, limit_line, mapping, override,
-    steps,
-)
-from source.parts import ORGANIZATION, Query, bars, choice, dashboard, heatmap, stat, table, trend
+from source.look import COUNT, GREEN, NONE_WANTED, VERMILION, YELLOW, Json, coloured, fixed, mapping, override, steps
+from source.parts import Query, stat, table, trend
+from source.promql import PROCESS, WATCHED, happened, per
+from source.whole import ORGANIZATION, choice, dashboard
+from source.admin_api import api
 
-PROCESS = 'job=~"$job", instance=~"$instance"'
-WATCHED = f'{PROCESS}, organization=~"$organization"'
 JOB = choice("job", "Job", "label_values(openai_org_exporter_build_info, job)")
 INSTANCE = choice("instance", "Instance", 'label_values(openai_org_exporter_build_info{job=~"$job"}, instance)')
 OWN = "openai_org_exporter"
-LATENCY = f"{OWN}_api_request_duration_seconds_bucket{{{WATCHED}}}"
-RATE = "[$__rate_interval]"
-
-
-def per(by: str, family: str, selected: str = WATCHED) -> str:
-    return f"sum by ({by}) (rate({family}{{{selected}}}{RATE}))"
-
-
-def happened(by: str, family: str, selected: str = WATCHED) -> str:
-    return f"sum by ({by}) (increase({family}{{{selected}}}{RATE}))"
 
 
 def process() -> list[Json]:
@@ -63,7 +51,8 @@ def process() -> list[Json]:
         ),
         stat(
             "Configuration",
-            "Whether the latest attempt to load the configuration succeeded. After a failed one the exporter goes on with the one before.",
+            "Whether the latest attempt to load the configuration succeeded. After a failed one the exporter goes on"
+            " with the one before.",
             Query(f"{OWN}_config_last_reload_successful{{{PROCESS}}}", "{{instance}}", "instant"),
             size=(4, 4),
             unit="none",
@@ -73,7 +62,8 @@ def process() -> list[Json]:
         ),
         stat(
             "State not written",
-            "Failed attempts to write the state file within a day. After a restart the exporter would know neither its last figures nor what changed meanwhile. Stays at 0 without a state file.",
+            "Failed attempts to write the state file within a day. After a restart the exporter would know neither its"
+            " last figures nor what changed meanwhile. Stays at 0 without a state file.",
             Query(f'sum(increase({OWN}_state_writes_total{{{PROCESS}, result="failure"}}[1d]))', "", "instant"),
             size=(4, 4),
             unit=COUNT,
@@ -117,7 +107,10 @@ def walks() -> list[Json]:
             Query(f"max by (organization) (openai_org_poll_interval_seconds{{{WATCHED}}})"),
             Query(f"max by (organization) (openai_org_last_walk_pages{{{WATCHED}}})"),
             columns={
-                "organization": "Organization", "Value #A": "Latest walk", "Value #B": "Last success", "Value #C": "Interval",
+                "organization": "Organization",
+                "Value #A": "Latest walk",
+                "Value #B": "Last success",
+                "Value #C": "Interval",
                 "Value #D": "Pages",
             },
             sort="Organization",
@@ -125,116 +118,16 @@ def walks() -> list[Json]:
             size=(8, 8),
             unit="s",
             overrides=[
-                override("byName", "Latest walk", unit="none", mappings=mapping(_1=("good", GREEN), _0=("failed", VERMILION)), custom__cellOptions={"type": "color-text"}),
+                override(
+                    "byName",
+                    "Latest walk",
+                    unit="none",
+                    mappings=mapping(_1=("good", GREEN), _0=("failed", VERMILION)),
+                    custom__cellOptions={"type": "color-text"},
+                ),
                 override("byName", "Pages", unit=COUNT),
             ],
             alerts=("OpenAIOrgSnapshotStale",),
-        ),
-    ]
-
-
-def api() -> list[Json]:
-    return [
-        trend(
-            "Requests by answer",
-            "Requests to the Admin API by status code, retries included; none means that no answer came. Codes that did not occur are left out.",
-            Query(f"{per('code', f'{OWN}_api_requests_total')} > 0", "{{code}}"),
-            columns=True,
-            stacked=True,
-            size=(8, 8),
-            unit="reqps",
-            overrides=[*coloured("200", "429", "none"), override("byRegexp", "/^(401|403|5..)$/", color=fixed(VERMILION))],
-        ),
-        heatmap(
-            "Latency",
-            "How long requests to the Admin API took, one attempt each, to the last byte of the answer. The brighter a cell, the more requests lay in it.",
-            Query(f"sum by (le) (rate({LATENCY}{RATE}))", "{{le}}", "heatmap"),
-            size=(8, 8),
-            unit="s",
-        ),
-        trend(
-            "Latency, quantiles",
-            "Half, 95 % and 99 % of the requests were answered within this time, estimated within the buckets of the histogram.",
-            *(
-                Query(f"histogram_quantile({part}, sum by (le) (rate({LATENCY}{RATE})))", name)
-                for part, name in ((0.5, "half"), (0.95, "95 %"), (0.99, "99 %"))
-            ),
-            size=(8, 8),
-            unit="s",
-            calcs=("mean", "lastNotNull"),
-            overrides=[
-                override("byName", "half", color=fixed(GREEN)),
-                override("byName", "95 %", color=fixed(SKY)),
-                override("byName", "99 %", color=fixed(ORANGE)),
-            ],
-        ),
-        trend(
-            "Retries",
-            "Requests that were sent again, by reason. The walk goes on; that many are needed is news about the API or the network.",
-            Query(happened("reason", f"{OWN}_api_retries_total"), "{{reason}}"),
-            columns=True,
-            stacked=True,
-            size=(8, 8),
-            unit="none",
-            decimals=0,
-            calcs=(),
-            soft=5,
-            overrides=[
-                override("byName", "rate_limited", color=fixed(YELLOW)),
-                override("byName", "server_error", color=fixed(VERMILION)),
-            ],
-        ),
-        trend(
-            "Answered with 429",
-            "The part of the requests that the API refused because of its rate limit, with the threshold rate_limited_ratio_max; the line needs the rules. The alert looks at half an hour.",
-            Query(
-                f'sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}, code="429"}}{RATE}))'
-                f" / (sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}}}{RATE})) > 0)",
-                "{{organization}}",
-            ),
-            Query(
-                'max (organization_threshold:openai_org_threshold:effective{organization=~"$organization", threshold="rate_limited_ratio_max"})',
-                "at most",
-            ),
-            size=(8, 8),
-            unit="percentunit",
-            decimals=1,
-            calcs=("mean", "max"),
-            soft=0.2,
-            overrides=[limit_line("at most")],
-            alerts=("OpenAIOrgRateLimited",),
-        ),
-        trend(
-            "Rate limit left",
-            "Requests left in the current window, as the latest answer said; absent where no answer says it. Near 0 the exporter asks for less at a time.",
-            Query(f"min by (organization) ({OWN}_api_rate_limit_remaining_requests{{{WATCHED}}})", "{{organization}}"),
-            size=(8, 8),
-            unit=COUNT,
-            decimals=0,
-            calcs=("min", "lastNotNull"),
-        ),
-        trend(
-            "Anomalies",
-            "What walks met that a list in order has not, failed walks included: users sent twice, cursors gone or repeated, users missing in masses, the users of another organization.",
-            Query(happened("kind", f"{OWN}_walk_anomalies_total"), "{{kind}}"),
-            columns=True,
-            stacked=True,
-            size=(12, 8),
-            unit="none",
-            decimals=0,
-            legend="right",
-            calcs=(),
-            soft=5,
-            alerts=("OpenAIOrgImplausibleDrop",),
-        ),
-        trend(
-            "Bytes received",
-            "Bodies from the Admin API, after decompression.",
-            Query(per("organization", f"{OWN}_api_response_bytes_total"), "{{organization}}"),
-            size=(12, 8),
-            unit="Bps",
-            legend="right",
-            calcs=("mean", "max"),
         ),
     ]
 
@@ -243,7 +136,8 @@ def resources() -> list[Json]:
     return [
         trend(
             "Memory",
-            "Resident memory of the process. It grows with the largest organization while that is walked, and stays flat over days.",
+            "Resident memory of the process. It grows with the largest organization while that is walked, and stays"
+            " flat over days.",
             Query(f"process_resident_memory_bytes{{{PROCESS}}}", "{{instance}}"),
             size=(8, 7),
             unit="bytes",
@@ -253,7 +147,7 @@ def resources() -> list[Json]:
         trend(
             "Processor",
             "Processor time per second: 100 % is one core.",
-            Query(f"rate(process_cpu_seconds_total{{{PROCESS}}}{RATE})", "{{instance}}"),
+            Query(f"rate(process_cpu_seconds_total{{{PROCESS}}}[$__rate_interval])", "{{instance}}"),
             size=(8, 7),
             unit="percentunit",
             decimals=1,
@@ -286,7 +180,8 @@ def scrapes() -> list[Json]:
         ),
         trend(
             "Samples of a scrape",
-            "How many series the exporter shows. It steps when an organization comes or goes, or its figures are withdrawn.",
+            "How many series the exporter shows. It steps when an organization comes or goes, or its figures are"
+            " withdrawn.",
             Query(f"scrape_samples_scraped{{{PROCESS}}}", "{{instance}}"),
             size=(6, 8),
             unit=COUNT,
@@ -303,9 +198,10 @@ def scrapes() -> list[Json]:
         ),
         trend(
             "Time to answer",
-            "99 % of the answers were made within this time, by handler; handlers that nobody asked are absent.",
+            "Within this time 99 % of the answers were made, by handler; handlers that nobody asked are absent.",
             Query(
-                f"histogram_quantile(0.99, {per('handler, le', f'{OWN}_http_request_duration_seconds_bucket', PROCESS)}) > 0",
+                "histogram_quantile(0.99,"
+                f" {per('handler, le', f'{OWN}_http_request_duration_seconds_bucket', PROCESS)}) > 0",
                 "{{handler}}",
             ),
             size=(6, 8),
@@ -313,8 +209,8 @@ def scrapes() -> list[Json]:
             calcs=("max", "lastNotNull"),
         ),
         trend(
-            "Configuration",
-            "1 while the latest attempt to load it succeeded, 0 from a refused one to the next good one.",
+            "Configuration over time",
+            "Yes while the latest attempt to load it succeeded, no from a refused one to the next good one.",
             Query(f"{OWN}_config_last_reload_successful{{{PROCESS}}}", "{{instance}}"),
             size=(8, 6),
             unit="bool_yes_no",

@@ -75,6 +75,15 @@ def coloured(*names: str) -> list[Json]:
     return [override("byName", name, color=fixed(COLOURS[name])) for name in names]
 
 
+# The kinds of change, in their colours.
+CHANGES = coloured(
+    "added", "removed", "role_changed", "banned", "unbanned", "disabled", "enabled", "scim_linked", "scim_unlinked"
+)
+
+# A table cell with a bar behind its number.
+GAUGE = {"mode": "basic", "type": "gauge", "valueDisplayMode": "text"}
+
+
 def limit_line(name: str, colour: str = VERMILION) -> Json:
     """A dashed line that the figures should stay on one side of, one for each organization: in no legend."""
     return override(

@@ -1,143 +1,38 @@
 """What is our organization made of, and is it healthy?"""
 
 from source.look import (
-    BLUE, COLOURS, COUNT, FEW_WANTED, GREEN, GREY, NONE_WANTED, ORANGE, PURPLE, SKY, VERMILION, YELLOW, Json, coloured,
-    fixed, mapping, override, steps,
+    BLUE,
+    CHANGES,
+    COUNT,
+    FEW_WANTED,
+    GAUGE,
+    GREEN,
+    NONE_WANTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+    Json,
+    coloured,
+    fixed,
+    override,
+    steps,
 )
-from source.parts import ORGANIZATION, Query, bars, dashboard, last_change, stat, table, trend
-from source.promql import best, changed, figures, selector, some, total
+from source.parts import Query, bars, stat, table, trend
+from source.promql import best, changed, figures, named, some, total
+from source.whole import ORGANIZATION, dashboard, last_change
+from source.trust import trusted
 
-AGE = f"time() - {best('openai_org_snapshot_timestamp_seconds')}"
-FAILURES = selector("openai_org_exporter_walks_total", 'result!="success"')
 ROLES = coloured("owner", "reader", "member", "other", "unknown")
 STATUSES = coloured("active", "disabled", "banned", "unknown")
-CHANGES = coloured(
-    "added", "removed", "role_changed", "banned", "unbanned", "disabled", "enabled", "scim_linked", "scim_unlinked"
-)
-SCIM_NAMES = {"true": "managed by SCIM", "false": "outside SCIM"}
-GAUGE = {"mode": "basic", "type": "gauge", "valueDisplayMode": "text"}
-PROJECTS = best("openai_org_project_info", by="organization, project_id, project_name")
-
-
-def named(expression: str) -> str:
-    """SCIM management in words."""
-    for value, words in SCIM_NAMES.items():
-        expression = f'label_replace({expression}, "scim_managed", "{words}", "scim_managed", "{value}")'
-    return expression
+PROJECTS = f"max by (organization, project_id, project_name) ({figures('openai_org_project_info')})"
 
 
 def with_names(expression: str) -> str:
     """With the names of projects, where they are exposed."""
     joined = f"{expression} * on (organization, project_id) group_left (project_name) {PROJECTS}"
     return f"({joined}) or on (organization, project_id) {expression}"
-
-
-def trusted() -> list[Json | list[Json]]:
-    return [
-        stat(
-            "Latest walk",
-            "Whether the latest finished walk succeeded; of several exporters of one organization, the best. A failed walk publishes nothing: the figures stay those of the last good one until they reach their maximum age.",
-            Query(best("openai_org_up"), "{{organization}}", "instant"),
-            names=True,
-            size=(5, 4),
-            unit="none",
-            mappings=mapping(_1=("good", GREEN), _0=("failed", VERMILION)),
-            thresholds=steps(VERMILION, (1, GREEN)),
-            alerts=("OpenAIOrgWalksFailing", "OpenAIOrgKeyRejected"),
-        ),
-        stat(
-            "Age of the figures",
-            "How long ago the walk began that everything on this page comes from. No figure is younger than this, whatever the scrape interval is.",
-            Query(AGE, "{{organization}}", "instant"),
-            names=True,
-            size=(5, 4),
-            unit="s",
-            alerts=("OpenAIOrgSnapshotStale", "OpenAIOrgSnapshotMissing"),
-        ),
-        bars(
-            "Age, of what is allowed",
-            "The age of the figures as a part of their maximum age (poll.max-age). At 100 % they are withdrawn, and the panels below are empty. With default settings a healthy organization stays below 10 %.",
-            Query(f"({AGE}) / on (organization) {best('openai_org_snapshot_max_age_seconds')}", "{{organization}}", "instant"),
-            size=(5, 4),
-            unit="percentunit",
-            high=1,
-            thresholds=steps(GREEN, (0.5, YELLOW), (0.9, VERMILION)),
-        ),
-        table(
-            "Last errors",
-            "Why walks failed within the last hour, by organization, all exporters together.",
-            Query(f"sum by (organization, result) (increase({FAILURES}[1h])) > 0"),
-            columns={"organization": "Organization", "result": "Result", "Value": "Walks"},
-            sort="Walks",
-            size=(5, 4),
-            unit=COUNT,
-            nothing="none within an hour",
-            no_data="no walk failed.",
-            alerts=("OpenAIOrgWalksFailing",),
-        ),
-        stat(
-            "Rules",
-            "Whether recording.yaml is loaded into this Prometheus. Without it there are no alerts and no threshold lines; every other panel works.",
-            Query("count(organization:openai_org_snapshot_timestamp_seconds:newest)", "", "instant"),
-            size=(4, 4),
-            unit="none",
-            mappings=[{"type": "range", "options": {"from": 1, "to": None, "result": {"text": "loaded", "color": GREEN, "index": 0}}}],
-            nothing="not loaded",
-        ),
-        bars(
-            "Fields carried",
-            "The part of the users whose record carries the field. A bar that was long and is short is news about the API, not about the organization: what rests on that field is unknown from then on.",
-            Query(
-                f"sum by (field) ({figures('openai_org_users_with_field')}) / scalar({total('')} > 0)",
-                "{{field}}",
-                "instant",
-            ),
-            size=(8, 12),
-            unit="percentunit",
-            high=1,
-            thresholds=steps(GREY, (0.001, YELLOW), (0.5, GREEN)),
-            alerts=("OpenAIOrgFieldLost",),
-        ),
-        [
-            trend(
-                "Age over time",
-                "Each walk that is published brings the age down. A slope that goes on is an exporter that gets no figures.",
-                Query(AGE, "{{organization}}"),
-                size=(8, 6),
-                unit="s",
-                calcs=("max", "lastNotNull"),
-                interpolation="linear",
-            ),
-            trend(
-                "Anomalies of the walks shown",
-                "Users sent twice, cursors that were missing or gone in the walk that the figures come from. Each was dealt with; many mean that the API's pages are out of order.",
-                Query(total("kind", family="openai_org_snapshot_anomalies"), "{{kind}}"),
-                soft=5,
-                size=(8, 6),
-                unit=COUNT,
-                decimals=0,
-                calcs=(),
-            ),
-        ],
-        table(
-            "Alerts",
-            "Alerts on the chosen organizations and on their exporters that fire or are about to. It needs the rules.",
-            Query(
-                'sum by (alertname, alertstate, severity, organization) (ALERTS{alertname=~"OpenAIOrg.*", organization=~"$organization|"})'
-            ),
-            columns={"alertstate": "State", "severity": "Severity", "alertname": "Alert", "organization": "Organization"},
-            sort="State",
-            ascending=True,
-            size=(8, 12),
-            unit="none",
-            nothing="none, or the rules are not loaded",
-            overrides=[
-                override("byName", "State", custom__width=80, mappings=mapping(firing=("firing", VERMILION), pending=("pending", YELLOW)), custom__cellOptions={"type": "color-text"}),
-                override("byName", "Severity", custom__width=90),
-                override("byName", "Organization", custom__width=110),
-            ],
-        ),
-    ]
 
 
 def count(title: str, description: str, *matchers: str, **rest) -> Json:
@@ -147,12 +42,33 @@ def count(title: str, description: str, *matchers: str, **rest) -> Json:
 def made_of() -> list[Json]:
     return [
         count("Users", "Everybody in the chosen organizations, service accounts included."),
-        count("Owners", "Users with the role owner.", 'role="owner"', thresholds=steps(ORANGE), alerts=("OpenAIOrgOwnersTooMany", "OpenAIOrgOwnersTooFew")),
+        count(
+            "Owners",
+            "Users with the role owner.",
+            'role="owner"',
+            thresholds=steps(ORANGE),
+            alerts=("OpenAIOrgOwnersTooMany", "OpenAIOrgOwnersTooFew"),
+        ),
         count("Readers", "Users with the role reader.", 'role="reader"', thresholds=steps(SKY)),
-        count("Service accounts", "Users that are no people.", 'account_type="service_account"', thresholds=steps(PURPLE)),
-        count("People outside SCIM", "People whom the directory does not manage. Absent where the API does not say who is managed.", 'account_type="user"', 'scim_managed="false"', thresholds=FEW_WANTED, alerts=("OpenAIOrgScimShareFell",)),
+        count(
+            "Service accounts", "Users that are no people.", 'account_type="service_account"', thresholds=steps(PURPLE)
+        ),
+        count(
+            "People outside SCIM",
+            "People whom the directory does not manage. Absent where the API does not say who is managed.",
+            'account_type="user"',
+            'scim_managed="false"',
+            thresholds=FEW_WANTED,
+            alerts=("OpenAIOrgScimShareFell",),
+        ),
         count("Disabled", "Users who are disabled and not banned.", 'status="disabled"', thresholds=steps(YELLOW)),
-        count("Banned", "Users who are banned.", 'status="banned"', thresholds=NONE_WANTED, alerts=("OpenAIOrgUserBanned",)),
+        count(
+            "Banned",
+            "Users who are banned.",
+            'status="banned"',
+            thresholds=NONE_WANTED,
+            alerts=("OpenAIOrgUserBanned",),
+        ),
         stat(
             "Unreadable",
             "Records without a usable id. They are in no other figure, which are too low by so many.",
@@ -163,7 +79,7 @@ def made_of() -> list[Json]:
             alerts=("OpenAIOrgUsersUnreadable",),
         ),
         trend(
-            "Users",
+            "Users over time",
             "How many users each organization has. A gap means that there were no figures; it is never drawn as zero.",
             Query(total("organization"), "{{organization}}"),
             size=(12, 8),
@@ -184,8 +100,14 @@ def made_of() -> list[Json]:
             Query(total("organization", 'status="disabled"')),
             Query(total("organization", 'status="banned"')),
             columns={
-                "organization": "Organization", "Value #A": "Users", "Value #B": "Owners", "Value #C": "Service",
-                "Value #D": "Outside SCIM", "Value #E": "SCIM unknown", "Value #F": "Disabled", "Value #G": "Banned",
+                "organization": "Organization",
+                "Value #A": "Users",
+                "Value #B": "Owners",
+                "Value #C": "Service",
+                "Value #D": "Outside SCIM",
+                "Value #E": "SCIM unknown",
+                "Value #F": "Disabled",
+                "Value #G": "Banned",
             },
             sort="Users",
             size=(12, 8),
@@ -234,7 +156,8 @@ def made_of() -> list[Json]:
         ),
         table(
             "Role, account type and SCIM",
-            "The cross-table, zeros included: a zero says that there is nobody, a missing line that the API does not tell.",
+            "The cross-table, zeros included: a zero says that there is nobody, a missing line that the API does not"
+            " tell.",
             Query(named(total("role, account_type, scim_managed"))),
             columns={"role": "Role", "account_type": "Account type", "scim_managed": "SCIM", "Value": "Users"},
             sort="Users",
@@ -296,7 +219,11 @@ def people() -> list[Json]:
         bars(
             "Developer personas",
             "Users by developer persona, as the API names it.",
-            Query(f"sort_desc({total('developer_persona', family='openai_org_users_by_developer_persona')})", "{{developer_persona}}", "instant"),
+            Query(
+                f"sort_desc({total('developer_persona', family='openai_org_users_by_developer_persona')})",
+                "{{developer_persona}}",
+                "instant",
+            ),
             size=(8, 8),
             unit=COUNT,
             overrides=coloured("other", "unknown"),
@@ -305,7 +232,11 @@ def people() -> list[Json]:
         bars(
             "Technical levels",
             "Users by technical level, as the API names it.",
-            Query(f"sort_desc({total('technical_level', family='openai_org_users_by_technical_level')})", "{{technical_level}}", "instant"),
+            Query(
+                f"sort_desc({total('technical_level', family='openai_org_users_by_technical_level')})",
+                "{{technical_level}}",
+                "instant",
+            ),
             size=(8, 8),
             unit=COUNT,
             overrides=coloured("other", "unknown"),
@@ -313,8 +244,13 @@ def people() -> list[Json]:
         ),
         bars(
             "Mail domains",
-            "Users by the domain of their address: those that are configured, others, and no address. Absent where no domains are configured.",
-            Query(f"sort_desc({total('email_domain', family='openai_org_users_by_email_domain')})", "{{email_domain}}", "instant"),
+            "Users by the domain of their address: those that are configured, others, and no address. Absent where no"
+            " domains are configured.",
+            Query(
+                f"sort_desc({total('email_domain', family='openai_org_users_by_email_domain')})",
+                "{{email_domain}}",
+                "instant",
+            ),
             size=(8, 8),
             unit=COUNT,
             overrides=[
@@ -335,7 +271,8 @@ def projects() -> list[Json]:
     return [
         bars(
             "Largest projects",
-            "The 15 projects with the most members, each member once per role. Under unknown is a project without an id.",
+            "The 15 projects with the most members, each member once per role. Under unknown is a project without"
+            " an id.",
             Query(f"sort_desc({top})", "{{project_name}} ({{organization}})", "instant"),
             size=(12, 12),
             unit=COUNT,
@@ -343,7 +280,8 @@ def projects() -> list[Json]:
         ),
         table(
             "All projects",
-            "Members of each project, each once per role; beyond the largest ones all together as other. Names stand there unless projects.names is off.",
+            "Members of each project, each once per role; beyond the largest ones all together as other. Names stand"
+            " there unless projects.names is off.",
             Query(with_names(largest)),
             columns={"organization": "Organization", "project_name": "Project", "project_id": "Id", "Value": "Members"},
             sort="Members",
@@ -363,7 +301,8 @@ def changes() -> list[list[Json]]:
         [
             trend(
                 "Changes",
-                "Users who changed from one walk to the next, all chosen organizations together. The marks across all panels are owners granted and users banned.",
+                "Users who changed from one walk to the next, all chosen organizations together. The marks across all"
+                " panels are owners granted and users banned.",
                 Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
                 stacked=True,
                 columns=True,
@@ -376,7 +315,8 @@ def changes() -> list[list[Json]]:
             ),
             table(
                 "Latest change of each kind",
-                "When the walk ended that found it, per organization: the moment from which it could be known. Kinds that never happened are absent.",
+                "When the walk ended that found it, per organization: the moment from which it could be known. Kinds"
+                " that never happened are absent.",
                 Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
                 columns={"Value": "Found", "change": "Change", "organization": "Organization"},
                 sort="Found",

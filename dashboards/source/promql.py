@@ -1,6 +1,8 @@
 """The forms that most expressions have."""
 
 CHOSEN = 'organization=~"$organization"'
+PROCESS = 'job=~"$job", instance=~"$instance"'
+WATCHED = f"{PROCESS}, {CHOSEN}"
 
 
 def selector(family: str, *matchers: str) -> str:
@@ -47,3 +49,23 @@ def threshold(name: str) -> str:
 def changed(window: str, *matchers: str, family: str = "openai_org_user_changes_total", label: str = "change") -> str:
     """How many changes there were within the window; replicas count the same ones, so the largest number holds."""
     return f"max by (organization, {label}) (increase({selector(family, *matchers)}[{window}]))"
+
+
+SCIM_NAMES = {"true": "managed by SCIM", "false": "outside SCIM"}
+
+
+def named(expression: str) -> str:
+    """SCIM management in words."""
+    for value, words in SCIM_NAMES.items():
+        expression = f'label_replace({expression}, "scim_managed", "{words}", "scim_managed", "{value}")'
+    return expression
+
+
+def per(by: str, family: str, selected: str = WATCHED) -> str:
+    """How often it happens in a second, in the chosen processes."""
+    return f"sum by ({by}) (rate({family}{{{selected}}}[$__rate_interval]))"
+
+
+def happened(by: str, family: str, selected: str = WATCHED) -> str:
+    """How often it happened since the column before, in the chosen processes."""
+    return f"sum by ({by}) (increase({family}{{{selected}}}[$__rate_interval]))"
