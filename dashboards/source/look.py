@@ -12,6 +12,7 @@ GREEN = "#009E73"
 YELLOW = "#F0E442"
 VERMILION = "#D55E00"
 GREY = "#8E8E8E"
+SLATE = "#5F6B7A"
 ORANGE = "#E69F00"
 SKY = "#56B4E9"
 BLUE = "#3F7FCF"
@@ -37,7 +38,7 @@ COLOURS = {
     # What the API does not say, or what is no value of its own.
     "unknown": GREY,
     "other": "#B9A6D3",
-    "none": "#5F6B7A",
+    "none": SLATE,
     # Changes.
     "added": GREEN,
     "removed": BLUE,
@@ -48,7 +49,7 @@ COLOURS = {
     "scim_unlinked": PURPLE,
     # Results of walks, and codes of answers.
     "success": GREEN,
-    "cancelled": GREY,
+    "cancelled": SLATE,
     "200": GREEN,
     "429": YELLOW,
     "500": VERMILION,

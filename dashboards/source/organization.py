@@ -253,10 +253,7 @@ def people() -> list[Json]:
             ),
             size=(8, 8),
             unit=COUNT,
-            overrides=[
-                override("byName", "other", color=fixed(YELLOW)),
-                *coloured("none"),
-            ],
+            overrides=coloured("other", "none"),
             alerts=("OpenAIOrgOwnerOutsideDomains",),
             **palette,
         ),

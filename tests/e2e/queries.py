@@ -18,7 +18,7 @@ VARIABLES = {
     "$__range": "1m",
 }
 # The sentence of a description that says why a demo, where all is well, shows nothing.
-REASON = re.compile(r"No data: ([a-z].*\.)$")
+REASON = re.compile(r"No data: ([a-z][^.]*\.)$")
 
 
 class Query(NamedTuple):

@@ -1,172 +1,266 @@
 """Holds the dashboards to what Grafana does not check by itself."""
 
-import json
+import re
+import subprocess
+import sys
+import tempfile
 import unittest
-from itertools import combinations
+from collections import defaultdict
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
-import promql_parser
+import dashboard_rules as rules
+from harness import ROOT
+from promql import selectors
+from queries import DASHBOARDS, dashboards, filled_in, panel_queries, panels, reason
 
-from exposition import CONTRACT
-from queries import DASHBOARDS, VARIABLES, filled_in, panels
-
-KINDS = {"row", "stat", "timeseries", "bargauge", "table"}
-UNITS = {"none", "short", "s", "percentunit", "reqps"}
-DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-# Cumulative families: a sum over their thresholds counts the same users again and again.
-THRESHOLD_LABEL = {"openai_org_users_api_key_stale": "older_than", "openai_org_users_recently_added": "within"}
+Json = dict[str, Any]
 
 
-def nodes(expression: str) -> list[promql_parser.Expr]:
-    """All nodes of the syntax tree; raises where the expression is none."""
-    found: list[promql_parser.Expr] = []
-    promql_parser.walk(promql_parser.parse(filled_in(expression)), found.append)
-    return found
-
-
-def selectors(expression: str) -> list[promql_parser.VectorSelector]:
-    return [node for node in nodes(expression) if isinstance(node, promql_parser.VectorSelector)]
-
-
-def family(name: str) -> str:
-    """The family of a sample name."""
-    for suffix in ("_bucket", "_sum", "_count"):
-        if name.removesuffix(suffix) in CONTRACT:
-            return name.removesuffix(suffix)
-    return name
-
-
-def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
-    return (
-        one["x"] < other["x"] + other["w"]
-        and other["x"] < one["x"] + one["w"]
-        and one["y"] < other["y"] + other["h"]
-        and other["y"] < one["y"] + one["h"]
-    )
-
-
-def added_up(expression: str) -> list[str]:
-    """The cumulative families that the expression adds up without choosing or keeping one threshold."""
-    found = []
-    for node in nodes(expression):
-        if isinstance(node, promql_parser.AggregateExpr) and isinstance(node.expr, promql_parser.VectorSelector):
-            grouped = node.modifier.labels if node.modifier else []
-            chosen = [matcher.name for matcher in node.expr.matchers.matchers]
-            if THRESHOLD_LABEL.get(node.expr.name) not in (None, *grouped, *chosen):
-                found.append(node.expr.name)
-    return found
+def fixed_colours(dashboard: Json) -> list[tuple[str, str]]:
+    """Which name is drawn in which colour."""
+    return [
+        (override["matcher"]["options"], change["value"]["fixedColor"])
+        for panel in panels(dashboard)
+        for override in panel.get("fieldConfig", {}).get("overrides", [])
+        for change in override["properties"]
+        if change["id"] == "color" and override["matcher"]["id"] == "byName" and panel["type"] != "table"
+    ]
 
 
 class Dashboards(unittest.TestCase):
     def setUp(self):
-        self.dashboards = {path.name: json.loads(path.read_text()) for path in DASHBOARDS}
-        self.assertIn("organization.json", self.dashboards)
+        self.dashboards = dashboards()
 
-    def each_panel(self) -> list[tuple[str, dict[str, Any]]]:
-        """All panels, each with the words that find it."""
-        return [
-            (f"{name}: {panel.get('title')}", panel)
-            for name, dashboard in self.dashboards.items()
-            for panel in panels(dashboard)
-        ]
+    def test_there_are_three_and_they_know_each_other(self):
+        names = ["access-review.json", "exporter.json", "organization.json"]
+        self.assertEqual([path.name for path in DASHBOARDS], names)
+        self.assertEqual([f"{one['uid']}.json" for one in self.dashboards], [f"openai-org-{name}" for name in names])
+        self.assertEqual(len({tuple(one["tags"]) for one in self.dashboards}), 1)
 
-    def each_query(self) -> list[tuple[str, str]]:
-        return [(place, target["expr"]) for place, panel in self.each_panel() for target in panel.get("targets", [])]
+    def test_they_keep_every_rule(self):
+        for dashboard in self.dashboards:
+            for rule in rules.RULES:
+                with self.subTest(dashboard=dashboard["uid"], rule=rule.__name__):
+                    self.assertEqual(rule(dashboard), [])
 
-    def test_they_are_of_a_current_schema_and_belong_to_no_installation(self):
-        for name, dashboard in self.dashboards.items():
-            with self.subTest(dashboard=name):
-                self.assertGreaterEqual(dashboard["schemaVersion"], 39)
-                self.assertIsNone(dashboard["id"])
-                self.assertTrue(dashboard["title"] and dashboard["description"])
-        uids = [dashboard["uid"] for dashboard in self.dashboards.values()]
-        self.assertEqual(len(uids), len(set(uids)))
+    def test_they_are_what_the_generator_writes(self):
+        self.assertEqual(self.generate("--check"), (0, ""))
 
-    def test_data_source_and_organizations_are_chosen_by_variables(self):
-        for name, dashboard in self.dashboards.items():
-            with self.subTest(dashboard=name):
-                variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
-                self.assertEqual(variables["datasource"]["query"], "prometheus")
-                organization = variables["organization"]
-                self.assertTrue(organization["multi"] and organization["includeAll"])
-                self.assertEqual(organization["datasource"], DATASOURCE)
+    def test_a_change_by_hand_is_noticed(self):
+        with tempfile.TemporaryDirectory() as copy:
+            subprocess.run(["cp", "-r", ROOT / "dashboards" / "source", *DASHBOARDS, copy], check=True)
+            Path(copy, "generate.py").write_text((ROOT / "dashboards" / "generate.py").read_text())
+            changed = Path(copy, "organization.json")
+            changed.write_text(changed.read_text().replace('"refresh": "1m"', '"refresh": "2m"'))
+            code, said = self.generate("--check", directory=Path(copy))
+            self.assertEqual(code, 1)
+            self.assertRegex(said, r"^organization.json is not what .* writes\n$")
+            self.assertEqual(self.generate(directory=Path(copy)), (0, ""))
+            self.assertEqual(self.generate("--check", directory=Path(copy)), (0, ""))
 
-    def test_panels_and_queries_use_the_chosen_data_source(self):
-        for place, panel in self.each_panel():
-            if panel["type"] != "row":
-                for user in (panel, *panel["targets"]):
-                    self.assertEqual(user["datasource"], DATASOURCE, place)
+    def test_the_same_name_has_the_same_colour_everywhere(self):
+        colours = defaultdict(set)
+        for dashboard in self.dashboards:
+            for name, colour in fixed_colours(dashboard):
+                colours[name].add(colour)
+        self.assertIn("owner", colours)
+        self.assertEqual({name: found for name, found in colours.items() if len(found) > 1}, {})
 
-    def test_panels_say_what_they_show(self):
-        for place, panel in self.each_panel():
-            self.assertTrue(panel["title"], place)
-            self.assertIn(panel["type"], KINDS, place)
-            if panel["type"] != "row":
-                self.assertRegex(panel["description"], r"^[A-Z].*\.$", place)
-                self.assertIn(panel["fieldConfig"]["defaults"]["unit"], UNITS, place)
-                self.assertTrue(panel["targets"], place)
+    def test_unknown_is_grey_and_nothing_else_is(self):
+        named = [pair for one in self.dashboards for pair in fixed_colours(one)]
+        (grey,) = {colour for name, colour in named if name == "unknown"}
+        self.assertEqual(len({grey[at : at + 2] for at in (1, 3, 5)}), 1, grey)
+        self.assertEqual({name for name, colour in named if colour == grey}, {"unknown"})
 
-    def test_ids_and_titles_are_unique(self):
-        for name, dashboard in self.dashboards.items():
-            everything = list(panels(dashboard))
-            for key in ("id", "title"):
-                with self.subTest(dashboard=name, key=key):
-                    values = [panel[key] for panel in everything]
-                    self.assertEqual(len(values), len(set(values)))
-        for place, panel in self.each_panel():
-            refs = [target["refId"] for target in panel.get("targets", [])]
-            self.assertEqual(len(refs), len(set(refs)), place)
+    def test_the_constant_picks_by_the_rule_or_by_itself(self):
+        for dashboard in self.dashboards:
+            names = [one.name for one in selectors(filled_in("$newest", rules.constants(dashboard)))]
+            recorded = "organization:openai_org_snapshot_timestamp_seconds:newest"
+            self.assertEqual(names, [recorded, "openai_org_snapshot_timestamp_seconds"], dashboard["uid"])
 
-    def test_panels_lie_side_by_side_on_the_grid(self):
-        for name, dashboard in self.dashboards.items():
-            with self.subTest(dashboard=name):
-                for panel in dashboard["panels"]:
-                    self.assertLessEqual(panel["gridPos"]["x"] + panel["gridPos"]["w"], 24, panel["title"])
-                clashes = [
-                    (one["title"], other["title"])
-                    for one, other in combinations(dashboard["panels"], 2)
-                    if overlap(one["gridPos"], other["gridPos"])
-                ]
-                self.assertEqual(clashes, [])
+    def test_the_runbooks_are_where_the_alerts_say(self):
+        bases = set(re.findall(r"runbook_url: (\S+?)#", (ROOT / "rules" / "alerts.yaml").read_text()))
+        for dashboard in self.dashboards:
+            self.assertEqual({rules.constants(dashboard)["$runbooks"]}, bases, dashboard["uid"])
 
-    def test_queries_ask_for_families_of_the_contract_in_the_chosen_organizations(self):
-        for place, expression in self.each_query():
-            self.assertTrue(selectors(expression), place)
-            for selector in selectors(expression):
-                self.assertIn(family(selector.name), CONTRACT, place)
-                matchers = {(matcher.name, matcher.value) for matcher in selector.matchers.matchers}
-                self.assertIn(("organization", VARIABLES["$organization"]), matchers, place)
-
-    def test_rates_are_taken_over_the_rate_interval(self):
-        for place, expression in self.each_query():
-            ranges = [node for node in nodes(expression) if isinstance(node, promql_parser.MatrixSelector)]
-            self.assertEqual(len(ranges), expression.count("[$__rate_interval]"), place)
-
-    def test_cumulative_families_are_never_added_up_over_their_thresholds(self):
-        for place, expression in self.each_query():
-            self.assertEqual(added_up(expression), [], place)
+    @staticmethod
+    def generate(*arguments: str, directory: Path = ROOT / "dashboards") -> tuple[int, str]:
+        command = [sys.executable, "-B", directory / "generate.py", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
 
 
-class TheLint(unittest.TestCase):
-    """What finds mistakes must find one."""
+def first(dashboard: Json, kind: str) -> Json:
+    return next(panel for panel in panels(dashboard) if panel["type"] == kind)
 
-    def test_a_broken_expression_is_refused(self):
-        with self.assertRaises(ValueError):
-            nodes("sum by (role (openai_org_users)")
 
-    def test_selectors_are_found_inside_functions_and_operators(self):
-        expression = "sum(rate(a_total[$__rate_interval])) / scalar(b) * on (x) group_left () c"
-        self.assertEqual([selector.name for selector in selectors(expression)], ["a_total", "b", "c"])
+def with_query(expression: str) -> Callable[[Json], None]:
+    def change(dashboard: Json) -> None:
+        first(dashboard, "stat")["targets"][0]["expr"] = expression
 
-    def test_adding_up_over_thresholds_is_found(self):
-        stale = "openai_org_users_api_key_stale"
-        self.assertEqual(added_up(f"sum by (role) ({stale})"), [stale])
-        self.assertEqual(added_up(f'sum({stale}{{older_than="90d"}}) + sum by (older_than) ({stale})'), [])
+    return change
+
+
+def with_variable(name: str, /, **changes: Any) -> Callable[[Json], None]:
+    return lambda dashboard: rules.variables(dashboard)[name].update(changes)
+
+
+def with_panel(kind: str = "stat", **changes: Any) -> Callable[[Json], None]:
+    return lambda dashboard: first(dashboard, kind).update(changes)
+
+
+CHOSEN = 'organization=~"$organization"'
+USERS = f"openai_org_users{{{CHOSEN}}}"
+CHANGED = f'max by (organization) (increase(openai_org_user_changes_total{{{CHOSEN}, job="a"}}[1d]))'
+STALE = f"openai_org_users_api_key_stale{{{CHOSEN}}} and on (job, instance, organization) ($newest)"
+
+# For each rule, what it must find.
+MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
+    rules.template_datasource: [
+        with_variable("datasource", query="loki"),
+        with_variable("datasource", label="Source"),
+        lambda dashboard: rules.variables(dashboard)["datasource"].update(name="prometheus"),
+    ],
+    rules.template_choices: [
+        with_variable("organization", multi=False),
+        with_variable("instance", allValue=None),
+        with_variable("job", name="jobs"),
+    ],
+    rules.template_label_promql: [
+        with_variable("organization", query={"query": "label_values(openai_org_up{, organization)"}),
+        with_variable("organization", query={"query": "openai_org_up"}),
+    ],
+    rules.template_on_time_change_reload: [with_variable("organization", refresh=1)],
+    rules.template_without_quotes: [with_variable("newest", query='up{job="a"}')],
+    rules.panel_datasource: [
+        with_panel(datasource={"type": "prometheus", "uid": "P1809F7CD0C75ACF3"}),
+        lambda dashboard: first(dashboard, "table")["targets"][0].update(datasource=None),
+    ],
+    rules.panel_title_description: [
+        with_panel(title=""),
+        with_panel("row", title=""),
+        with_panel(description=""),
+        with_panel(description="no sentence"),
+    ],
+    rules.panel_units: [
+        lambda dashboard: first(dashboard, "stat")["fieldConfig"]["defaults"].pop("unit"),
+        lambda dashboard: first(dashboard, "stat")["fieldConfig"]["defaults"].update(unit="seconds"),
+        lambda dashboard: first(dashboard, "table")["fieldConfig"]["overrides"][0]["properties"].append(
+            {"id": "unit", "value": "seconds"}
+        ),
+    ],
+    rules.panel_no_targets: [with_panel(targets=[])],
+    rules.panel_kinds: [with_panel(type="graph")],
+    rules.target_promql: [with_query("sum by (role (openai_org_users)")],
+    rules.target_rate_interval: [
+        with_query("sum(rate(openai_org_exporter_walks_total[5m]))"),
+        with_query("sum(irate(openai_org_exporter_walks_total[$__range]))"),
+    ],
+    rules.target_counter_agg: [
+        with_query("sum(openai_org_exporter_walks_total)"),
+        with_query("sum(max_over_time(openai_org_exporter_walks_total[1h]))"),
+    ],
+    rules.target_job_instance: [with_query("up"), with_query('up{job=~"$job"}')],
+    rules.nothing_of_one_installation: [
+        with_query('up{job="openai-org"}'),
+        with_query('up{instance=~"localhost.*"}'),
+        with_query('openai_org_up{organization="acme"}'),
+        lambda dashboard: dashboard.update(id=17),
+    ],
+    rules.target_organization: [with_query("sum(openai_org_up)"), with_query("ALERTS")],
+    rules.target_known_series: [with_query("openai_org_user"), with_query("organization:openai_org_users:total")],
+    rules.target_newest_snapshot: [
+        with_query(f"sum by (organization) ({USERS})"),
+        with_query(f"sum by (organization) ({USERS} or on (job, instance, organization) ($newest))"),
+        with_query(f"sum by (organization) ({USERS} and on (job, instance, organization) up)"),
+    ],
+    rules.target_replicas: [
+        with_query(f"openai_org_up{{{CHOSEN}}}"),
+        with_query(CHANGED.replace("max by", "sum by")),
+    ],
+    rules.target_thresholds: [
+        with_query(f"sum by (role) ({STALE})"),
+        with_query(f"sum by (role) (max by (older_than, role) ({STALE}))"),
+    ],
+    rules.absent_is_not_zero: [with_query("sum(up) or vector(0)"), with_query("absent(up)")],
+    rules.uneditable_dashboard: [lambda dashboard: dashboard.update(editable=True)],
+    rules.current_schema: [
+        lambda dashboard: dashboard.update(schemaVersion=38),
+        lambda dashboard: dashboard.update(description=""),
+    ],
+    rules.unique_names: [
+        with_panel(id=1),
+        with_panel(title="Walks"),
+        lambda dashboard: first(dashboard, "stat").update(targets=2 * first(dashboard, "stat")["targets"]),
+    ],
+    rules.side_by_side: [
+        with_panel(gridPos={"x": 21, "y": 1, "w": 4, "h": 4}),
+        with_panel(gridPos={"x": 0, "y": 0, "w": 4, "h": 4}),
+    ],
+    rules.links: [
+        lambda dashboard: dashboard.update(tags=["others"]),
+        lambda dashboard: dashboard["links"].pop(),
+        with_panel(links=[{"url": "${runbooks}#openaiorgnosuchalert"}]),
+    ],
+}
+
+
+class TheRules(unittest.TestCase):
+    """What finds mistakes must find each, and nothing where there is none."""
+
+    def setUp(self):
+        self.sound = next(one for one in dashboards() if one["uid"] == rules.OF_PROCESSES)
+
+    def test_each_rule_finds_the_mistakes_that_it_is_for(self):
+        self.assertEqual(set(MISTAKES), set(rules.RULES))
+        for rule, mistakes in MISTAKES.items():
+            for number, mistake in enumerate(mistakes):
+                with self.subTest(rule=rule.__name__, mistake=number):
+                    broken = deepcopy(self.sound)
+                    mistake(broken)
+                    self.assertNotEqual(rule(broken), [])
+
+    def test_sound_expressions_pass(self):
+        sound = {
+            rules.target_rate_interval: "sum(rate(a_total[$__rate_interval])) + sum(increase(a_total[30d]))",
+            rules.target_counter_agg: "sum(irate(a_total[$__rate_interval]))",
+            rules.target_newest_snapshot: f"sum ({USERS} and on (job, instance, organization) ($newest)) / 2",
+            rules.target_replicas: CHANGED,
+            rules.target_thresholds: f"sum by (older_than) ({STALE})",
+            rules.target_organization: 'ALERTS{organization=~"$organization|"}',
+        }
+        for rule, expression in sound.items():
+            with self.subTest(rule=rule.__name__):
+                dashboard = deepcopy(self.sound)
+                with_query(expression)(dashboard)
+                self.assertEqual(rule(dashboard), [])
 
     def test_panels_overlap_only_where_they_share_a_cell(self):
         left = {"x": 0, "y": 0, "w": 12, "h": 8}
-        self.assertFalse(overlap(left, left | {"x": 12}))
-        self.assertTrue(overlap(left, left | {"x": 11, "y": 7}))
+        self.assertFalse(rules.overlap(left, left | {"x": 12}))
+        self.assertTrue(rules.overlap(left, left | {"x": 11, "y": 7}))
+
+    def test_selectors_are_found_inside_functions_and_operators(self):
+        found = selectors(
+            "sum(rate(a_total[5m])) / scalar(-b) * on (x) group_left () max_over_time(c[1h:5m]) and topk(1, d)"
+        )
+        self.assertEqual([one.name for one in found], ["a_total", "b", "c", "d"])
+        self.assertEqual([one.function for one in found], ["rate", None, None, None])
+
+    def test_variables_are_filled_in_whole(self):
+        self.assertEqual(filled_in("$instances $instance", {"$instances": "many"}), "many .+")
+
+    def test_a_reason_is_the_last_sentence(self):
+        self.assertEqual(reason({"description": "What it shows. No data: nothing happened."}), "nothing happened.")
+        self.assertIsNone(reason({"description": "No data: nothing. What it shows."}))
+
+    def test_queries_ask_as_grafana_does(self):
+        stat, trend = (panel_queries(self.sound, first(self.sound, kind))[0] for kind in ("stat", "timeseries"))
+        self.assertEqual((stat.over_time, trend.over_time), (False, True))
+        self.assertNotIn("$", stat.expression + trend.expression)
 
 
 if __name__ == "__main__":

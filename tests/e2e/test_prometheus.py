@@ -4,70 +4,107 @@ import json
 import re
 import subprocess
 import tempfile
+import time
 import unittest
+from collections.abc import Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from harness import exporter, free_port, get, program, wait_until
-from queries import DASHBOARDS, Query, dashboard_queries, readme_queries
-
-DEMO = (
-    "--web.listen-address=127.0.0.1:0",
-    "--users=600",
-    "--seed=1",
-    "--churn=600",
-    "--poll.interval=1s",
-    "--email-domain=example.com",
+from harness import ROOT, Program, exporter, free_port, get, program, wait_until
+from promql import selectors
+from queries import (
+    Query,
+    annotation_queries,
+    constants,
+    dashboards,
+    filled_in,
+    panel_queries,
+    panels,
+    readme_queries,
+    reason,
+    variable_queries,
 )
+
+DEMO = ("demo", "--web.listen-address=127.0.0.1:0", "--seed=1", "--churn=600", "--email-domain=example.com")
 SCRAPES = 6
+RULES = [str(ROOT / "rules" / name) for name in ("recording.yaml", "alerts.yaml")]
+NEWEST = "organization:openai_org_snapshot_timestamp_seconds:newest"
+
+
+class Server:
+    """A running Prometheus."""
+
+    def __init__(self, child: Program, port: int) -> None:
+        self._child = child
+        self._url = f"http://127.0.0.1:{port}/api/v1"
+        child.find("(Server is ready to receive web requests)")
+
+    @property
+    def complaints(self) -> list[str]:
+        return re.findall(r"^.*level=(?:warn|error).*$", self._child.output, re.MULTILINE)
+
+    def answer(self, path: str, **parameters: Any) -> Any:
+        reply = json.loads(get(f"{self._url}/{path}?{urlencode(parameters)}").body)
+        if reply["status"] != "success":
+            raise AssertionError(f"{parameters}: {reply['error']}")
+        return reply["data"]
+
+    def rows(self, expression: str, **moment: float) -> list[dict[str, Any]]:
+        return self.answer("query", query=expression, **moment)["result"]
+
+    def drawn(self, query: Query) -> list[dict[str, Any]]:
+        """What a panel gets: of the last half minute, or of this moment."""
+        if not query.over_time:
+            return self.rows(query.expression)
+        now = time.time()
+        return self.answer("query_range", query=query.expression, start=now - 30, end=now, step=2)["result"]
+
+
+@contextmanager
+def prometheus(jobs: dict[str, list[str]], rules: Iterable[str] = ()):
+    """Runs Prometheus for the time of the block, which scrapes these addresses each second."""
+    with tempfile.TemporaryDirectory() as directory:
+        config, port = Path(directory, "prometheus.yml"), free_port()
+        scrapes = [{"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()]
+        each = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config.write_text(json.dumps({"global": each, "rule_files": list(rules), "scrape_configs": scrapes}))
+        with program(
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={directory}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ) as child:
+            yield Server(child, port)
+
+
+def address(metrics: str) -> str:
+    return metrics.split("/")[2]
 
 
 class Prometheus(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.demo = cls.enterClassContext(exporter("demo", *DEMO))
-        cls.metrics = cls.demo.find(r"(http://127\.0\.0\.1:\d+/metrics)")
-        directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        config = directory / "prometheus.yml"
-        config.write_text(
-            json.dumps(
-                {
-                    "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-                    "scrape_configs": [
-                        {"job_name": "demo", "static_configs": [{"targets": [cls.metrics.split("/")[2]]}]}
-                    ],
-                }
-            )
-        )
-        port = free_port()
-        cls.url = f"http://127.0.0.1:{port}"
-        cls.server = cls.enterClassContext(
-            program(
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={directory / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            )
-        )
-        cls.server.find("(Server is ready to receive web requests)")
-        wait_until(lambda: cls.rows(f"count_over_time(up[1m]) >= {SCRAPES}"), 30, f"{SCRAPES} scrapes")
-
-    @classmethod
-    def rows(cls, expression: str) -> list[dict[str, Any]]:
-        reply = get(f"{cls.url}/api/v1/query?{urlencode({'query': expression})}")
-        answer = json.loads(reply.body)
-        if answer["status"] != "success":
-            raise AssertionError(f"{expression}: {answer['error']}")
-        return answer["data"]["result"]
+        cls.demo = cls.enterClassContext(exporter(*DEMO, "--users=600", "--poll.interval=1s"))
+        # A second exporter of an organization of the same name: with other users, to be told from the first.
+        cls.other = cls.enterClassContext(exporter(*DEMO, "--users=200", "--poll.interval=2s"))
+        cls.metrics, other = (one.find(r"(http://127\.0\.0\.1:\d+/metrics)") for one in (cls.demo, cls.other))
+        alone, both = [address(cls.metrics)], [address(cls.metrics), address(other)]
+        cls.server = cls.enterClassContext(prometheus({"openai-org": alone}, RULES))
+        cls.replicas = {
+            "with the rules": cls.enterClassContext(prometheus({"openai-org": both}, RULES)),
+            "without them": cls.enterClassContext(prometheus({"openai-org": both})),
+        }
+        for server in (cls.server, *cls.replicas.values()):
+            wait_until(lambda: server.rows(f"min(count_over_time(up[1m])) >= {SCRAPES}"), 30, f"{SCRAPES} scrapes")
 
     def test_the_target_was_up_at_every_scrape(self):
-        self.assertEqual([row["value"][1] for row in self.rows("min_over_time(up[1m])")], ["1"])
+        self.assertEqual([row["value"][1] for row in self.server.rows("min_over_time(up[1m])")], ["1"])
 
     def test_nothing_is_scraped_twice_or_out_of_order(self):
-        self.assertEqual(len(self.rows("scrape_samples_scraped == scrape_samples_post_metric_relabeling")), 1)
-        complaints = re.findall(r"^.*level=(?:warn|error).*$", self.server.output, re.MULTILINE)
-        self.assertEqual(complaints, [])
+        self.assertEqual(len(self.server.rows("scrape_samples_scraped == scrape_samples_post_metric_relabeling")), 1)
+        self.assertEqual(self.server.complaints, [])
 
     def test_promtool_has_nothing_to_say(self):
         text = get(self.metrics).body
@@ -75,24 +112,95 @@ class Prometheus(unittest.TestCase):
         self.assertEqual((done.stdout.decode(), done.stderr.decode(), done.returncode), ("", "", 0))
 
     def test_the_figures_move(self):
-        wait_until(lambda: self.rows("changes(openai_org_users[1m]) > 0"), 30, "a figure that changes")
+        wait_until(lambda: self.server.rows("changes(openai_org_users[1m]) > 0"), 30, "a figure that changes")
 
     def test_every_query_of_the_readme_returns_data(self):
         queries = readme_queries()
         self.assertTrue(queries)
-        self.assert_data(queries)
-
-    def test_every_query_of_the_dashboards_returns_data(self):
-        for path in DASHBOARDS:
-            self.assert_data(dashboard_queries(path))
-
-    def test_a_query_for_nothing_returns_nothing(self):
-        self.assertEqual(self.rows('openai_org_users{role="no such role"}'), [])
-
-    def assert_data(self, queries: list[Query]) -> None:
         for query in queries:
             with self.subTest(query.place):
-                wait_until(lambda: self.rows(query.expression), 15, f"data for {query.expression}")
+                self.assert_data(self.server, query)
+
+    def test_every_panel_shows_data_or_says_why_the_demo_has_none(self):
+        empty = 0
+        for dashboard in dashboards():
+            for panel in panels(dashboard):
+                queries, why = panel_queries(dashboard, panel), reason(panel)
+                empty += why is not None
+                for query in queries if why is None else []:
+                    with self.subTest(query.place):
+                        self.assert_data(self.server, query)
+                if why is not None:
+                    with self.subTest(panel["title"], reason=why):
+                        shown = [query.expression for query in queries if self.server.drawn(query)]
+                        self.assertEqual(shown, [], "has data, and a reason why it has none")
+        self.assertGreater(empty, 0)
+
+    def test_every_mark_and_every_variable_finds_something(self):
+        for dashboard in dashboards():
+            for query in annotation_queries(dashboard):
+                with self.subTest(query.place):
+                    self.assert_data(self.server, query)
+            for name, (label, series) in variable_queries(dashboard).items():
+                with self.subTest(dashboard["uid"], variable=name):
+                    values = self.server.answer(f"label/{label}/values", **{"match[]": series})
+                    self.assertEqual(len(values), 1, values)
+
+    def test_marks_stand_where_the_change_was_found(self):
+        query, *_ = [one for dashboard in dashboards() for one in annotation_queries(dashboard)]
+        self.assert_data(self.server, query)
+        for row in self.server.rows(query.expression):
+            self.assertAlmostEqual(float(row["value"][1]) / 1000, time.time(), delta=600)
+
+    def test_without_the_rules_only_what_they_record_is_missing(self):
+        """Alerts, thresholds, and whether there are rules at all: nothing else needs them."""
+        server, needing = self.replicas["without them"], 0
+        for dashboard in dashboards():
+            recorded = {"$newest": "openai_org_snapshot_timestamp_seconds"}
+            for panel in panels(dashboard):
+                raw = [target["expr"] for target in panel.get("targets", [])]
+                for query, expression in zip(panel_queries(dashboard, panel), raw, strict=True):
+                    names = {one.name for one in selectors(filled_in(expression, recorded))}
+                    with self.subTest(query.place):
+                        if "ALERTS" in names or any(":" in name for name in names):
+                            needing += 1
+                            self.assertEqual(server.drawn(query), [])
+                        elif reason(panel) is None:
+                            self.assert_data(server, query)
+        self.assertGreater(needing, 0)
+
+    def test_of_two_exporters_only_the_one_with_the_newest_figures_counts(self):
+        constant = constants(dashboards()[0])
+        for rules, server in self.replicas.items():
+            with self.subTest(rules):
+                picked = NEWEST if rules == "with the rules" else "topk(1, openai_org_snapshot_timestamp_seconds)"
+                wait_until(lambda: server.rows(f"count_over_time(count({picked})[10s:1s]) >= 8"), 30, "8 s of them")
+                shown = filled_in("sum(openai_org_users and on (job, instance, organization) ($newest))", constant)
+                now = time.time()
+                for moment in (now - 1 - tick / 5 for tick in range(20)):
+                    (instance,) = [row["metric"]["instance"] for row in server.rows(picked, time=moment)]
+                    figures = server.rows("sum by (instance) (openai_org_users)", time=moment)
+                    by_instance = {row["metric"]["instance"]: row["value"][1] for row in figures}
+                    self.assertEqual(len(set(by_instance.values())), 2)
+                    (total,) = [row["value"][1] for row in server.rows(shown, time=moment)]
+                    self.assertEqual(total, by_instance[instance])
+
+    def test_no_figure_of_the_dashboards_counts_two_exporters(self):
+        """With a second exporter of the same organization there are no more series than with one, but its own."""
+        server = self.replicas["without them"]
+        for dashboard in dashboards():
+            for panel in panels(dashboard):
+                for query in panel_queries(dashboard, panel):
+                    if dashboard["uid"] != "openai-org-exporter":
+                        with self.subTest(query.place):
+                            labels = [row["metric"].keys() & {"job", "instance"} for row in server.drawn(query)]
+                            self.assertEqual(set().union(*labels), set())
+
+    def test_a_query_for_nothing_returns_nothing(self):
+        self.assertEqual(self.server.rows('openai_org_users{role="no such role"}'), [])
+
+    def assert_data(self, server: Server, query: Query) -> None:
+        wait_until(lambda: server.drawn(query), 20, f"data for {query.expression}")
 
 
 if __name__ == "__main__":
