@@ -48,7 +48,8 @@ fi
 
 # One large and busy, one whose API is in trouble, one small and quiet.
 simulate acme $((PORT + 1)) --users=840 --seed=7 --churn=4 --latency=60ms --fault=status-429:0.04 --fault=slow:0.02
-simulate globex $((PORT + 2)) --users=260 --seed=5 --churn=2 --latency=35ms --fault=status-500:0.03 --fault=repeat-cursor:0.01
+simulate globex $((PORT + 2)) --users=260 --seed=5 --churn=2 --latency=35ms --fault=status-500:0.03 \
+  --fault=repeat-cursor:0.01
 simulate initech $((PORT + 3)) --users=95 --seed=9 --churn=1 --latency=20ms --fault=duplicate:0.05
 
 cat >"$WORK/exporter.yaml" <<END

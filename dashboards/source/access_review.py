@@ -252,8 +252,9 @@ def locked_out() -> list[Json]:
     return [
         trend(
             "Banned and disabled owners, over time",
-            "Users who are banned or disabled and still have the role owner.",
-            Query(total("organization, status", OWNER, LOCKED), "{{organization}} {{status}}"),
+            "Users who are banned or disabled and still have the role owner, all chosen organizations together.",
+            Query(total("status", OWNER, LOCKED), "{{status}}"),
+            overrides=coloured("banned", "disabled"),
             soft=5,
             size=(12, 8),
             unit=COUNT,
@@ -341,7 +342,7 @@ def changes() -> list[Json | list[Json]]:
             "Latest change of each kind",
             "When the walk ended that found it. Kinds that never happened are absent.",
             Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
-            columns={"Value": "Found", "change": "Change", "organization": "Organization"},
+            columns={"change": "Change", "organization": "Organization", "Value": "Found"},
             sort="Found",
             size=(8, 9),
             unit="none",

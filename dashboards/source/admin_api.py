@@ -1,6 +1,6 @@
 """What the exporter asks of the Admin API, and how that answers."""
 
-from source.look import COUNT, GREEN, ORANGE, SKY, VERMILION, YELLOW, Json, coloured, fixed, limit_line, override
+from source.look import COUNT, GREEN, ORANGE, OUTCOMES, SKY, VERMILION, Json, coloured, fixed, limit_line, override
 from source.parts import Query, heatmap, trend
 from source.promql import WATCHED, happened, per
 
@@ -19,6 +19,7 @@ def api() -> list[Json]:
             stacked=True,
             size=(8, 8),
             unit="reqps",
+            decimals=2,
             overrides=[
                 *coloured("200", "429", "none"),
                 override("byRegexp", "/^(401|403|5..)$/", color=fixed(VERMILION)),
@@ -61,10 +62,7 @@ def api() -> list[Json]:
             decimals=0,
             calcs=(),
             soft=5,
-            overrides=[
-                override("byName", "rate_limited", color=fixed(YELLOW)),
-                override("byName", "server_error", color=fixed(VERMILION)),
-            ],
+            overrides=OUTCOMES,
         ),
         trend(
             "Answered with 429",

@@ -1,6 +1,6 @@
 """Does the exporter do its work? For those who run it."""
 
-from source.look import COUNT, GREEN, NONE_WANTED, VERMILION, YELLOW, Json, coloured, fixed, mapping, override, steps
+from source.look import COUNT, GREEN, NONE_WANTED, OUTCOMES, VERMILION, Json, coloured, mapping, override, steps
 from source.parts import Query, stat, table, trend
 from source.promql import PROCESS, WATCHED, happened, per
 from source.whole import ORGANIZATION, choice, dashboard
@@ -84,11 +84,7 @@ def walks() -> list[Json]:
             size=(8, 8),
             unit="none",
             decimals=0,
-            overrides=[
-                *coloured("success", "cancelled"),
-                override("byName", "rate_limited", color=fixed(YELLOW)),
-                override("byRegexp", "/^(unauthorized|forbidden)$/", color=fixed(VERMILION)),
-            ],
+            overrides=OUTCOMES,
             alerts=("OpenAIOrgWalksFailing", "OpenAIOrgKeyRejected"),
         ),
         trend(
@@ -194,6 +190,7 @@ def scrapes() -> list[Json]:
             Query(f"{per('handler, code', f'{OWN}_http_requests_total', PROCESS)} > 0", "{{handler}} {{code}}"),
             size=(6, 8),
             unit="reqps",
+            decimals=2,
             calcs=("mean",),
         ),
         trend(
@@ -237,7 +234,7 @@ def scrapes() -> list[Json]:
             unit="none",
             decimals=0,
             calcs=(),
-            overrides=[*coloured("success"), override("byName", "failure", color=fixed(VERMILION))],
+            overrides=coloured("success", "failure"),
             alerts=("OpenAIOrgStateNotWritten",),
         ),
     ]

@@ -47,9 +47,20 @@ COLOURS = {
     "enabled": "#C8E6A0",
     "scim_linked": SKY,
     "scim_unlinked": PURPLE,
-    # Results of walks, and codes of answers.
+    # Results of walks, reasons of retries, and codes of answers.
     "success": GREEN,
     "cancelled": SLATE,
+    "rate_limited": YELLOW,
+    "server_error": VERMILION,
+    "client_error": "#B8442B",
+    "unauthorized": "#A33B00",
+    "forbidden": "#7A2C00",
+    "timeout": ORANGE,
+    "connect": "#C98F5A",
+    "tls": "#8A5A2B",
+    "invalid_response": PURPLE,
+    "implausible": SKY,
+    "failure": VERMILION,
     "200": GREEN,
     "429": YELLOW,
     "500": VERMILION,
@@ -81,6 +92,21 @@ CHANGES = coloured(
     "added", "removed", "role_changed", "banned", "unbanned", "disabled", "enabled", "scim_linked", "scim_unlinked"
 )
 
+# The results of walks and the reasons of retries.
+OUTCOMES = coloured(
+    "success",
+    "cancelled",
+    "rate_limited",
+    "server_error",
+    "client_error",
+    "unauthorized",
+    "forbidden",
+    "timeout",
+    "connect",
+    "tls",
+    "invalid_response",
+    "implausible",
+)
 # A table cell with a bar behind its number.
 GAUGE = {"mode": "basic", "type": "gauge", "valueDisplayMode": "text"}
 

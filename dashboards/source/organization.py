@@ -214,7 +214,6 @@ def people() -> list[Json]:
             Query(total("", family="openai_org_users_without_project"), "", "instant"),
             size=(4, 5),
             unit=COUNT,
-            thresholds=FEW_WANTED,
         ),
         bars(
             "Developer personas",
@@ -315,7 +314,7 @@ def changes() -> list[list[Json]]:
                 "When the walk ended that found it, per organization: the moment from which it could be known. Kinds"
                 " that never happened are absent.",
                 Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
-                columns={"Value": "Found", "change": "Change", "organization": "Organization"},
+                columns={"change": "Change", "organization": "Organization", "Value": "Found"},
                 sort="Found",
                 size=(16, 7),
                 unit="none",

@@ -93,6 +93,7 @@ def panel(
 
 def stat(title: str, description: str, *queries: Query, names: bool = False, text: str = "", **rest: Any) -> Json:
     """A number, or one for each organization with its name."""
+    ago = rest["unit"] == "dateTimeFromNow"
     options = {
         "colorMode": "value",
         "graphMode": "none",
@@ -101,7 +102,7 @@ def stat(title: str, description: str, *queries: Query, names: bool = False, tex
         "percentChangeColorMode": "standard",
         "reduceOptions": {"calcs": ["last"], "fields": "", "values": False},
         "showPercentChange": False,
-        "text": {"titleSize": 14, "valueSize": 22 if names else 36},
+        "text": {"titleSize": 14, "valueSize": (18 if names else 24) if ago else (22 if names else 36)},
         "textMode": text or ("value_and_name" if names else "value"),
         "wideLayout": True,
     }
@@ -121,7 +122,7 @@ def bars(title: str, description: str, *queries: Query, **rest: Any) -> Json:
         "reduceOptions": {"calcs": ["last"], "fields": "", "values": False},
         "showUnfilled": True,
         "sizing": "auto",
-        "text": {"titleSize": 13, "valueSize": 15},
+        "text": {"titleSize": 12, "valueSize": 15},
         "valueMode": "text",
     }
     return panel("bargauge", title, description, queries, options=options, **({"decimals": 0, "low": 0} | rest))

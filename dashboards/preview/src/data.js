@@ -1,7 +1,13 @@
 // What Grafana's data source and panel model do: fill in variables, ask Prometheus, make frames of the answer,
 // transform them, apply units, colours and overrides.
 import {
-  FieldType, applyFieldOverrides, cacheFieldDisplayNames, createTheme, standardTransformers, standardTransformersRegistry, toDataFrame,
+  FieldType,
+  applyFieldOverrides,
+  cacheFieldDisplayNames,
+  createTheme,
+  standardTransformers,
+  standardTransformersRegistry,
+  toDataFrame,
   transformDataFrame,
 } from '@grafana/data';
 import { firstValueFrom } from 'rxjs';
@@ -14,7 +20,7 @@ standardTransformersRegistry.setInit(() =>
     id: transformer.id,
     name: transformer.name,
     transformation: () => Promise.resolve(transformer),
-  }))
+  })),
 );
 
 /** Everything that a variable stands for; variables of choice stand for all their values. */
@@ -57,7 +63,12 @@ function seriesFrames(target, result, step) {
       refId: target.refId,
       name,
       fields: [
-        { name: 'Time', type: FieldType.time, values: points.map(([at]) => at * 1000), config: { interval: step * 1000 } },
+        {
+          name: 'Time',
+          type: FieldType.time,
+          values: points.map(([at]) => at * 1000),
+          config: { interval: step * 1000 },
+        },
         {
           name: 'Value',
           type: FieldType.number,
@@ -75,7 +86,9 @@ function tableFrame(target, result, several) {
   if (result.length === 0) {
     return [];
   }
-  const labels = [...new Set(result.flatMap(({ metric }) => Object.keys(metric)))].filter((name) => name !== '__name__');
+  const labels = [...new Set(result.flatMap(({ metric }) => Object.keys(metric)))].filter(
+    (name) => name !== '__name__',
+  );
   return [
     toDataFrame({
       refId: target.refId,
@@ -102,18 +115,18 @@ export async function panelFrames(server, panel, range, fill) {
   const step = panel.interval ? range.columnStep : range.step;
   const answers = await Promise.all(
     panel.targets.map(async (target) => {
-      const query = fill(panel.interval ? target.expr.replaceAll('$__rate_interval', `${step}s`) : target.expr);
+      const query = fill(
+        panel.interval ? target.expr.replaceAll('$__rate_interval', `${step + range.scrapeInterval}s`) : target.expr,
+      );
       const result = target.range
         ? await ask(server, 'query_range', { query, start: range.from, end: range.to, step })
         : await ask(server, 'query', { query, time: range.to });
       return target.format === 'table'
         ? tableFrame(target, result, panel.targets.length > 1)
         : seriesFrames(target, result, step);
-    })
+    }),
   );
-  const transformed = await firstValueFrom(
-    transformDataFrame(panel.transformations, answers.flat(), { interpolate })
-  );
+  const transformed = await firstValueFrom(transformDataFrame(panel.transformations, answers.flat(), { interpolate }));
   const frames = applyFieldOverrides({
     data: transformed,
     fieldConfig: structuredClone(panel.fieldConfig),
@@ -134,7 +147,7 @@ export async function annotations(server, dashboard, range, fill) {
       const result = await ask(server, 'query_range', { query, start: range.from, end: range.to, step: range.step });
       const moments = new Set(result.flatMap(({ values }) => values.map(([, value]) => Math.floor(Number(value)))));
       return [...moments].filter((at) => at >= range.from * 1000).map((at) => ({ at, colour: iconColor }));
-    })
+    }),
   );
   return all.flat();
 }

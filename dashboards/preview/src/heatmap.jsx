@@ -2,14 +2,29 @@
 import { useEffect, useRef } from 'react';
 import { theme } from './data.js';
 
-const VIRIDIS = ['#440154', '#482878', '#3e4a89', '#31688e', '#26828e', '#1f9e89', '#35b779', '#6ece58', '#b5de2b', '#fde725'];
+const VIRIDIS = [
+  '#440154',
+  '#482878',
+  '#3e4a89',
+  '#31688e',
+  '#26828e',
+  '#1f9e89',
+  '#35b779',
+  '#6ece58',
+  '#b5de2b',
+  '#fde725',
+];
 const LEFT = 54;
 const BOTTOM = 26;
 
 /** The buckets, smallest first, each with what lies in it alone: Prometheus adds up those below. */
 function rows(frames) {
   const sorted = frames
-    .map(({ fields: [time, value] }) => ({ bound: Number(value.labels.le.replace('+Inf', 'Infinity')), time: time.values, value: value.values }))
+    .map(({ fields: [time, value] }) => ({
+      bound: Number(value.labels.le.replace('+Inf', 'Infinity')),
+      time: time.values,
+      value: value.values,
+    }))
     .sort((one, other) => one.bound - other.bound);
   return sorted.map((row, index) => ({
     ...row,

@@ -1,7 +1,11 @@
 // Draws one dashboard from a live Prometheus with Grafana's own components, without Grafana.
-import '@fontsource/inter/400.css';
-import '@fontsource/inter/500.css';
-import { ThemeContext, VizOrientation, dateTime, getDisplayValueAlignmentFactors, getFieldDisplayValues } from '@grafana/data';
+import {
+  ThemeContext,
+  VizOrientation,
+  dateTime,
+  getDisplayValueAlignmentFactors,
+  getFieldDisplayValues,
+} from '@grafana/data';
 import { BarGauge, BigValue, GlobalStyles, PanelChrome, TimeSeries, VizRepeater } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { createRoot } from 'react-dom/client';
@@ -172,7 +176,9 @@ function Panel({ panel, ...rest }) {
         rowsOf(rest.frames) > 0 ? (
           <Visualization panel={panel} width={width} height={height} {...rest} />
         ) : (
-          <div style={{ color: theme.colors.text.secondary, height, display: 'grid', placeItems: 'center', fontSize: 14 }}>
+          <div
+            style={{ color: theme.colors.text.secondary, height, display: 'grid', placeItems: 'center', fontSize: 14 }}
+          >
             {panel.fieldConfig.defaults.noValue ?? 'No data'}
           </div>
         )
@@ -186,12 +192,17 @@ function Dashboard({ dashboard, drawn, range, marks }) {
   const bottom = Math.max(...dashboard.panels.map(({ gridPos: { y, h } }) => y + h));
   const chosen = dashboard.templating.list.filter(({ hide }) => hide === 0);
   return (
-    <div id="dashboard" style={{ width: WIDTH + 2 * MARGIN, padding: MARGIN, background: theme.colors.background.canvas }}>
+    <div
+      id="dashboard"
+      style={{ width: WIDTH + 2 * MARGIN, padding: MARGIN, background: theme.colors.background.canvas }}
+    >
       <div style={{ display: 'flex', alignItems: 'center', gap: 20, marginBottom: 14, fontSize: 14 }}>
         <span style={{ fontSize: 20, fontWeight: 500 }}>{dashboard.title}</span>
         {chosen.map(({ name, label, type }) => (
           <span key={name} style={{ display: 'flex' }}>
-            <span style={{ padding: '4px 10px', background: theme.colors.background.secondary, fontWeight: 500 }}>{label}</span>
+            <span style={{ padding: '4px 10px', background: theme.colors.background.secondary, fontWeight: 500 }}>
+              {label}
+            </span>
             <span style={{ padding: '4px 10px', border: `1px solid ${theme.colors.border.medium}` }}>
               {type === 'datasource' ? 'Prometheus' : 'All'}
             </span>
@@ -223,7 +234,8 @@ async function draw({ dashboard, server, minutes, scrapeInterval }) {
   const span = minutes * 60;
   const from = to - span;
   // Columns stand for five minutes at least; the demo has as many changes in much less.
-  const range = { from, to, step: Math.max(scrapeInterval, Math.ceil(span / 200)), columnStep: Math.ceil(span / 50) };
+  const step = Math.max(scrapeInterval, Math.ceil(span / 200));
+  const range = { from, to, step, scrapeInterval, columnStep: Math.ceil(span / 30) };
   const fill = variables(dashboard, scrapeInterval, span);
   const panels = dashboard.panels.filter(({ type }) => type !== 'row');
   const answers = await Promise.all(panels.map((panel) => panelFrames(server, panel, range, fill)));
@@ -237,7 +249,7 @@ async function draw({ dashboard, server, minutes, scrapeInterval }) {
         <GlobalStyles />
         <Dashboard dashboard={dashboard} drawn={drawn} range={range} marks={marks} />
       </ThemeContext.Provider>
-    </MemoryRouter>
+    </MemoryRouter>,
   );
   return panels.filter((panel) => rowsOf(drawn[panel.id]) === 0).map(({ title }) => title);
 }
