@@ -1,18 +1,16 @@
 """A real Prometheus scrapes the demo: it has nothing to complain about, and every query we show returns data."""
 
 import json
-import re
 import subprocess
 import tempfile
 import time
 import unittest
-from collections.abc import Iterable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from harness import ROOT, Program, exporter, free_port, get, program, wait_until
+from harness import exporter, get, wait_until
+from monitoring import RULES, Prometheus, prometheus
 from promql import selectors
 from queries import (
     Query,
@@ -31,72 +29,45 @@ DEMO = ("demo", "--web.listen-address=127.0.0.1:0", "--seed=1", "--churn=600", "
 SCRAPES = 6
 # Seconds that all queries together may wait for data.
 PATIENCE = 40
-RULES = [str(ROOT / "rules" / name) for name in ("recording.yaml", "alerts.yaml")]
+RULE_FILES = [str(path) for path in sorted(RULES.glob("*.yaml"))]
 NEWEST = "organization:openai_org_snapshot_timestamp_seconds:newest"
 
 
-class Server:
-    """A running Prometheus."""
-
-    def __init__(self, child: Program, port: int) -> None:
-        self._child = child
-        self._url = f"http://127.0.0.1:{port}/api/v1"
-        child.find("(Server is ready to receive web requests)")
-
-    @property
-    def complaints(self) -> list[str]:
-        return re.findall(r"^.*level=(?:warn|error).*$", self._child.output, re.MULTILINE)
-
-    def answer(self, path: str, **parameters: Any) -> Any:
-        reply = json.loads(get(f"{self._url}/{path}?{urlencode(parameters)}").body)
-        if reply["status"] != "success":
-            raise AssertionError(f"{parameters}: {reply['error']}")
-        return reply["data"]
-
-    def rows(self, expression: str, **moment: float) -> list[dict[str, Any]]:
-        return self.answer("query", query=expression, **moment)["result"]
-
-    def drawn(self, query: Query) -> list[dict[str, Any]]:
-        """What a panel gets: of the last half minute, or of this moment."""
-        if not query.over_time:
-            return self.rows(query.expression)
-        now = time.time()
-        return self.answer("query_range", query=query.expression, start=now - 30, end=now, step=2)["result"]
+def asked(server: Prometheus, path: str, **parameters: Any) -> Any:
+    reply = json.loads(get(f"{server.url}/api/v1/{path}?{urlencode(parameters)}").body)
+    if reply["status"] != "success":
+        raise AssertionError(f"{parameters}: {reply['error']}")
+    return reply["data"]
 
 
-@contextmanager
-def prometheus(jobs: dict[str, list[str]], rules: Iterable[str] = ()):
-    """Runs Prometheus for the time of the block, which scrapes these addresses each second."""
-    with tempfile.TemporaryDirectory() as directory:
-        config, port = Path(directory, "prometheus.yml"), free_port()
-        scrapes = [{"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()]
-        each = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config.write_text(json.dumps({"global": each, "rule_files": list(rules), "scrape_configs": scrapes}))
-        with program(
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={directory}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ) as child:
-            yield Server(child, port)
+def rows_at(server: Prometheus, moment: float, expression: str) -> list[dict[str, Any]]:
+    return asked(server, "query", query=expression, time=moment)["result"]
 
 
-def address(metrics: str) -> str:
-    return metrics.split("/")[2]
+def drawn(server: Prometheus, query: Query) -> list[dict[str, Any]]:
+    """What a panel gets: of the last half minute, or of this moment."""
+    if not query.over_time:
+        return server.rows(query.expression)
+    now = time.time()
+    return asked(server, "query_range", query=query.expression, start=now - 30, end=now, step=2)["result"]
 
 
-class Prometheus(unittest.TestCase):
+class Scraped(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.demo = cls.enterClassContext(exporter(*DEMO, "--users=600", "--poll.interval=1s"))
         # A second exporter of an organization of the same name: with other users, to be told from the first.
         cls.other = cls.enterClassContext(exporter(*DEMO, "--users=200", "--poll.interval=2s"))
         cls.metrics, other = (one.find(r"(http://127\.0\.0\.1:\d+/metrics)") for one in (cls.demo, cls.other))
-        alone, both = [address(cls.metrics)], [address(cls.metrics), address(other)]
-        cls.server = cls.enterClassContext(prometheus({"openai-org": alone}, RULES))
+
+        def scraping(urls: list[str], *rules: str) -> Prometheus:
+            directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+            return cls.enterClassContext(prometheus(directory, urls, list(rules)))
+
+        cls.server = scraping([cls.metrics], *RULE_FILES)
         cls.replicas = {
-            "with the rules": cls.enterClassContext(prometheus({"openai-org": both}, RULES)),
-            "without them": cls.enterClassContext(prometheus({"openai-org": both})),
+            "with the rules": scraping([cls.metrics, other], *RULE_FILES),
+            "without them": scraping([cls.metrics, other]),
         }
         for server in (cls.server, *cls.replicas.values()):
             wait_until(lambda: server.rows(f"min(count_over_time(up[1m])) >= {SCRAPES}"), 30, f"{SCRAPES} scrapes")
@@ -135,7 +106,7 @@ class Prometheus(unittest.TestCase):
                         self.assert_data(self.server, query)
                 if why is not None:
                     with self.subTest(panel["title"], reason=why):
-                        shown = [query.expression for query in queries if self.server.drawn(query)]
+                        shown = [query.expression for query in queries if drawn(self.server, query)]
                         self.assertEqual(shown, [], "has data, and a reason why it has none")
         self.assertGreater(empty, 0)
 
@@ -146,7 +117,7 @@ class Prometheus(unittest.TestCase):
                     self.assert_data(self.server, query)
             for name, (label, series) in variable_queries(dashboard).items():
                 with self.subTest(dashboard["uid"], variable=name):
-                    values = self.server.answer(f"label/{label}/values", **{"match[]": series})
+                    values = asked(self.server, f"label/{label}/values", **{"match[]": series})
                     self.assertEqual(len(values), 1, values)
 
     def test_marks_stand_where_the_change_was_found(self):
@@ -167,7 +138,7 @@ class Prometheus(unittest.TestCase):
                     with self.subTest(query.place):
                         if "ALERTS" in names or any(":" in name for name in names):
                             needing += 1
-                            self.assertEqual(server.drawn(query), [])
+                            self.assertEqual(drawn(server, query), [])
                         elif reason(panel) is None:
                             self.assert_data(server, query)
         self.assertGreater(needing, 0)
@@ -181,11 +152,11 @@ class Prometheus(unittest.TestCase):
                 shown = filled_in("sum(openai_org_users and on (job, instance, organization) ($newest))", constant)
                 now = time.time()
                 for moment in (now - 1 - tick / 5 for tick in range(20)):
-                    (instance,) = [row["metric"]["instance"] for row in server.rows(picked, time=moment)]
-                    figures = server.rows("sum by (instance) (openai_org_users)", time=moment)
+                    (instance,) = [row["metric"]["instance"] for row in rows_at(server, moment, picked)]
+                    figures = rows_at(server, moment, "sum by (instance) (openai_org_users)")
                     by_instance = {row["metric"]["instance"]: row["value"][1] for row in figures}
                     self.assertEqual(len(set(by_instance.values())), 2)
-                    (total,) = [row["value"][1] for row in server.rows(shown, time=moment)]
+                    (total,) = [row["value"][1] for row in rows_at(server, moment, shown)]
                     self.assertEqual(total, by_instance[instance])
 
     def test_no_figure_of_the_dashboards_counts_two_exporters(self):
@@ -196,16 +167,16 @@ class Prometheus(unittest.TestCase):
                 for query in panel_queries(dashboard, panel):
                     if dashboard["uid"] != "openai-org-exporter":
                         with self.subTest(query.place):
-                            labels = [row["metric"].keys() & {"job", "instance"} for row in server.drawn(query)]
+                            labels = [row["metric"].keys() & {"job", "instance"} for row in drawn(server, query)]
                             self.assertEqual(set().union(*labels), set())
 
     def test_a_query_for_nothing_returns_nothing(self):
         self.assertEqual(self.server.rows('openai_org_users{role="no such role"}'), [])
 
-    def assert_data(self, server: Server, query: Query) -> None:
+    def assert_data(self, server: Prometheus, query: Query) -> None:
         """Has data, or gets some in time: what happens now and then has happened by then, whatever asks for it."""
         left = max(0.0, self.patience - time.monotonic())
-        wait_until(lambda: server.drawn(query), left, f"data for {query.expression}")
+        wait_until(lambda: drawn(server, query), left, f"data for {query.expression}")
 
 
 if __name__ == "__main__":
