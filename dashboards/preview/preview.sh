@@ -74,10 +74,17 @@ start exporter "$EXPORTER" serve "--config.file=$WORK/exporter.yaml"
 start prometheus prometheus "--config.file=$WORK/prometheus.yml" "--storage.tsdb.path=$WORK/data" \
   "--web.listen-address=127.0.0.1:$((PORT + 4))"
 
+all_run() {
+  for child in "${children[@]}"; do
+    kill -0 "$child" 2>/dev/null || { tail -n 5 "$WORK"/*.log >&2; exit 1; }
+  done
+}
+
 # Five minutes more than are drawn, so that the picture begins and ends where the axis has no number at its edge.
 echo "collecting $((MINUTES + 6)) minutes of data"
-sleep $((60 * (MINUTES + 6)))
-for child in "${children[@]}"; do
-  kill -0 "$child" || { tail -n 5 "$WORK"/*.log >&2; exit 1; }
+for ((minute = 0; minute < MINUTES + 6; minute++)); do
+  sleep 5
+  all_run
+  sleep 55
 done
 node "$HERE/draw.mjs" "http://127.0.0.1:$((PORT + 4))" "$MINUTES" "$SCRAPE" "$OUT"

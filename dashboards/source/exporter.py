@@ -12,6 +12,7 @@ OWN = "openai_org_exporter"
 
 
 def process() -> list[Json]:
+    available = f"openai_org_snapshot_available{{{WATCHED}}}"
     return [
         stat(
             "Reachable",
@@ -33,7 +34,7 @@ def process() -> list[Json]:
             unit="none",
         ),
         stat(
-            "Running since",
+            "Running for",
             "Time since the process started. Counters began at 0 then.",
             Query(f"time() - process_start_time_seconds{{{PROCESS}}}", "{{instance}}", "instant"),
             size=(4, 4),
@@ -42,8 +43,8 @@ def process() -> list[Json]:
         stat(
             "Organizations with figures",
             "How many of the configured organizations have figures that are young enough.",
-            Query(f"sum by (instance) (openai_org_snapshot_available{{{WATCHED}}})", "with figures", "instant"),
-            Query(f"count by (instance) (openai_org_snapshot_available{{{WATCHED}}})", "configured", "instant"),
+            Query(f"sum (max by (organization) ({available}))", "with figures", "instant"),
+            Query(f"count (max by (organization) ({available}))", "configured", "instant"),
             names=True,
             size=(4, 4),
             unit=COUNT,

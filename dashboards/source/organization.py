@@ -30,9 +30,10 @@ PROJECTS = f"max by (organization, project_id, project_name) ({figures('openai_o
 
 
 def with_names(expression: str) -> str:
-    """With the names of projects, where they are exposed."""
+    """With the names of projects, or their ids where names are not exposed."""
     joined = f"{expression} * on (organization, project_id) group_left (project_name) {PROJECTS}"
-    return f"({joined}) or on (organization, project_id) {expression}"
+    by_id = f'label_replace({expression}, "project_name", "$1", "project_id", "(.*)")'
+    return f"({joined}) or on (organization, project_id) {by_id}"
 
 
 def count(title: str, description: str, *matchers: str, **rest) -> Json:

@@ -35,7 +35,7 @@ def trusted() -> list[Json | list[Json]]:
         bars(
             "Age, of what is allowed",
             "The age of the figures as a part of their maximum age (poll.max-age). At 100 % they are withdrawn, and the"
-            " panels below are empty. With default settings a healthy organization stays below 10 %.",
+            " panels below are empty. With default settings a healthy organization stays around 10 % or below.",
             Query(
                 f"({AGE}) / on (organization) {best('openai_org_snapshot_max_age_seconds')}",
                 "{{organization}}",
@@ -52,6 +52,7 @@ def trusted() -> list[Json | list[Json]]:
             Query(f"sum by (organization, result) (increase({FAILURES}[1h])) > 0"),
             columns={"organization": "Organization", "result": "Result", "Value": "Walks"},
             sort="Walks",
+            overrides=[override("byName", "Walks", custom__width=70)],
             size=(5, 4),
             unit=COUNT,
             nothing="none within an hour",

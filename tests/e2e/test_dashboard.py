@@ -1,5 +1,6 @@
 """Holds the dashboards to what Grafana does not check by itself."""
 
+import json
 import re
 import subprocess
 import sys
@@ -85,6 +86,22 @@ class Dashboards(unittest.TestCase):
         bases = set(re.findall(r"runbook_url: (\S+?)#", (ROOT / "rules" / "alerts.yaml").read_text()))
         for dashboard in self.dashboards:
             self.assertEqual({rules.constants(dashboard)["$runbooks"]}, bases, dashboard["uid"])
+
+    def test_each_has_a_picture_that_is_shown_and_small(self):
+        page = (ROOT / "docs" / "dashboards.md").read_text()
+        for path in DASHBOARDS:
+            with self.subTest(path.name):
+                picture = Path("pictures", path.stem + ".png")
+                self.assertRegex(page, rf"!\[[A-Z].+\]\({picture}\)")
+                drawn = (ROOT / "docs" / picture).read_bytes()
+                self.assertEqual(drawn[:8], b"\x89PNG\r\n\x1a\n")
+                self.assertLess(len(drawn), 400_000)
+
+    def test_the_preview_pins_what_it_draws_with(self):
+        preview = ROOT / "dashboards" / "preview"
+        pins = json.loads((preview / "package.json").read_text())["dependencies"]
+        self.assertEqual([name for name, version in pins.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)], [])
+        self.assertFalse((preview / "package-lock.json").exists(), "it would name the registry of whoever made it")
 
     @staticmethod
     def generate(*arguments: str, directory: Path = ROOT / "dashboards") -> tuple[int, str]:
