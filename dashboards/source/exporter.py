@@ -1,10 +1,10 @@
 """Does the exporter do its work? For those who run it."""
 
+from source.admin_api import api
 from source.look import COUNT, GREEN, NONE_WANTED, OUTCOMES, VERMILION, Json, coloured, mapping, override, steps
 from source.parts import Query, stat, table, trend
 from source.promql import PROCESS, WATCHED, happened, per
 from source.whole import ORGANIZATION, choice, dashboard
-from source.admin_api import api
 
 JOB = choice("job", "Job", "label_values(openai_org_exporter_build_info, job)")
 INSTANCE = choice("instance", "Instance", 'label_values(openai_org_exporter_build_info{job=~"$job"}, instance)')

@@ -21,8 +21,8 @@ from source.look import (
 )
 from source.parts import Query, bars, stat, table, trend
 from source.promql import best, changed, figures, named, some, total
-from source.whole import ORGANIZATION, dashboard, last_change
 from source.trust import trusted
+from source.whole import ORGANIZATION, dashboard, last_change
 
 ROLES = coloured("owner", "reader", "member", "other", "unknown")
 STATUSES = coloured("active", "disabled", "banned", "unknown")
@@ -277,8 +277,8 @@ def projects() -> list[Json]:
         ),
         table(
             "All projects",
-            "Members of each project, each once per role; beyond the largest ones all together as other. Names stand"
-            " there unless projects.names is off.",
+            "Members of each project, each once per role; beyond the largest ones all together as other. Where"
+            " projects.names is off, ids stand for names.",
             Query(with_names(largest)),
             columns={"organization": "Organization", "project_name": "Project", "project_id": "Id", "Value": "Members"},
             sort="Members",

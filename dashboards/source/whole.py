@@ -3,7 +3,7 @@
 from source.look import Json
 from source.parts import DATASOURCE
 
-SCHEMA = 41
+SCHEMA = 42
 COLUMNS = 24
 TAG = "openai-org"
 # Of several exporters of one organization, the one with the newest snapshot: what the recording rule says, or, where

@@ -269,7 +269,7 @@ def uneditable_dashboard(dashboard: Json) -> list[str]:
 
 def current_schema(dashboard: Json) -> list[str]:
     found = [key for key in ("title", "description", "uid", "refresh") if not dashboard.get(key)]
-    return found + ([] if dashboard["schemaVersion"] >= 41 else ["schemaVersion"])
+    return found + ([] if dashboard["schemaVersion"] >= 42 else ["schemaVersion"])
 
 
 def unique_names(dashboard: Json) -> list[str]:
