@@ -25,7 +25,8 @@ from queries import (
     variable_queries,
 )
 
-DEMO = ("demo", "--web.listen-address=127.0.0.1:0", "--seed=1", "--churn=600", "--email-domain=example.com")
+LIVELY = ("--web.listen-address=127.0.0.1:0", "--seed=1", "--churn=600", "--email-domain=example.com")
+DEMO = (*LIVELY, "--users=600", "--poll.interval=1s")
 SCRAPES = 6
 # Seconds that all queries together may wait for data.
 PATIENCE = 40
@@ -55,9 +56,9 @@ def drawn(server: Prometheus, query: Query) -> list[dict[str, Any]]:
 class Scraped(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.demo = cls.enterClassContext(exporter(*DEMO, "--users=600", "--poll.interval=1s"))
+        cls.demo = cls.enterClassContext(exporter("demo", *DEMO))
         # A second exporter of an organization of the same name: with other users, to be told from the first.
-        cls.other = cls.enterClassContext(exporter(*DEMO, "--users=200", "--poll.interval=2s"))
+        cls.other = cls.enterClassContext(exporter("demo", *LIVELY, "--users=200", "--poll.interval=2s"))
         cls.metrics, other = (one.find(r"(http://127\.0\.0\.1:\d+/metrics)") for one in (cls.demo, cls.other))
 
         def scraping(urls: list[str], *rules: str) -> Prometheus:
