@@ -3,6 +3,8 @@
 CHOSEN = 'organization=~"$organization"'
 PROCESS = 'job=~"$job", instance=~"$instance"'
 WATCHED = f"{PROCESS}, {CHOSEN}"
+# What tells one exporter from another: the usual labels of targets; those that there are not are equal.
+ONE_EXPORTER = "job, instance, namespace, pod, cluster, organization"
 
 
 def selector(family: str, *matchers: str) -> str:
@@ -12,7 +14,7 @@ def selector(family: str, *matchers: str) -> str:
 
 def figures(family: str, *matchers: str) -> str:
     """Figures of composition, from the exporter with the newest snapshot alone."""
-    return f"{selector(family, *matchers)} and on (job, instance, organization) ($newest)"
+    return f"{selector(family, *matchers)} and on ({ONE_EXPORTER}) ($newest)"
 
 
 def added(by: str) -> str:

@@ -35,6 +35,8 @@ OF_PROCESSES = "openai-org-exporter"
 OF_ONE_WALK = COMPOSITION | {"openai_org_snapshot_anomalies"}
 # A stand-in for the variable of that name, to find it in the tree.
 NEWEST = "newest"
+# Two exporters may differ in any of these alone.
+ONE_EXPORTER = {"job", "instance", "namespace", "pod", "cluster", "organization"}
 
 
 def queried(dashboard: Json) -> list[Json]:
@@ -226,7 +228,9 @@ def target_newest_snapshot(dashboard: Json) -> list[str]:
     def of_newest(around: tuple[Any, ...]) -> bool:
         pair = around[-1] if around else None
         names = [one.name for one in selectors(str(pair.rhs))] if isinstance(pair, parser.BinaryExpr) else []
-        return names == [NEWEST] and str(pair.op) == "and"
+        if names != [NEWEST] or str(pair.op) != "and" or pair.modifier is None:
+            return False
+        return str(pair.modifier).startswith("on ") and set(pair.modifier.matching.labels) == ONE_EXPORTER
 
     return [
         f"{place}: {found.name}"

@@ -132,7 +132,8 @@ def with_panel(kind: str = "stat", **changes: Any) -> Callable[[Json], None]:
 CHOSEN = 'organization=~"$organization"'
 USERS = f"openai_org_users{{{CHOSEN}}}"
 CHANGED = f'max by (organization) (increase(openai_org_user_changes_total{{{CHOSEN}, job="a"}}[1d]))'
-STALE = f"openai_org_users_api_key_stale{{{CHOSEN}}} and on (job, instance, organization) ($newest)"
+OF_ONE = "and on (job, instance, namespace, pod, cluster, organization)"
+STALE = f"openai_org_users_api_key_stale{{{CHOSEN}}} {OF_ONE} ($newest)"
 
 # For each rule, what it must find.
 MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
@@ -191,8 +192,11 @@ MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
     rules.target_known_series: [with_query("openai_org_user"), with_query("organization:openai_org_users:total")],
     rules.target_newest_snapshot: [
         with_query(f"sum by (organization) ({USERS})"),
-        with_query(f"sum by (organization) ({USERS} or on (job, instance, organization) ($newest))"),
-        with_query(f"sum by (organization) ({USERS} and on (job, instance, organization) up)"),
+        with_query(f"sum by (organization) ({USERS} {OF_ONE.replace('and', 'or')} ($newest))"),
+        with_query(f"sum by (organization) ({USERS} {OF_ONE.replace('on', 'ignoring', 1)} ($newest))"),
+        with_query(f"sum by (organization) ({USERS} and on (job, instance, organization) ($newest))"),
+        with_query(f"sum by (organization) ({USERS} and ($newest))"),
+        with_query(f"sum by (organization) ({USERS} {OF_ONE} up)"),
     ],
     rules.target_replicas: [
         with_query(f"openai_org_up{{{CHOSEN}}}"),
@@ -244,7 +248,7 @@ class TheRules(unittest.TestCase):
         sound = {
             rules.target_rate_interval: "sum(rate(a_total[$__rate_interval])) + sum(increase(a_total[30d]))",
             rules.target_counter_agg: "sum(irate(a_total[$__rate_interval]))",
-            rules.target_newest_snapshot: f"sum ({USERS} and on (job, instance, organization) ($newest)) / 2",
+            rules.target_newest_snapshot: f"sum ({USERS} {OF_ONE} ($newest)) / 2",
             rules.target_replicas: CHANGED,
             rules.target_thresholds: f"sum by (older_than) ({STALE})",
             rules.target_organization: 'ALERTS{organization=~"$organization|"}',

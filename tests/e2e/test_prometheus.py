@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from harness import exporter, get, wait_until
-from monitoring import RULES, Prometheus, prometheus
+from monitoring import RULES, Prometheus, prometheus, target
 from promql import selectors
 from queries import (
     Query,
@@ -32,6 +32,9 @@ SCRAPES = 6
 PATIENCE = 40
 RULE_FILES = [str(path) for path in sorted(RULES.glob("*.yaml"))]
 NEWEST = "organization:openai_org_snapshot_timestamp_seconds:newest"
+# What picks every exporter: a Prometheus that restarted shows two picks for five minutes.
+PICK = {"record": NEWEST, "expr": "openai_org_snapshot_timestamp_seconds"}
+ALL_PICKED = {"groups": [{"name": "all", "rules": [PICK]}]}
 
 
 def asked(server: Prometheus, path: str, **parameters: Any) -> Any:
@@ -39,6 +42,13 @@ def asked(server: Prometheus, path: str, **parameters: Any) -> Any:
     if reply["status"] != "success":
         raise AssertionError(f"{parameters}: {reply['error']}")
     return reply["data"]
+
+
+def write_labelled(server: Prometheus, targets: list[tuple[str, dict[str, str]]]) -> None:
+    """Scrapes these from now on, each with labels of its own."""
+    new = server.targets.with_suffix(".new")
+    new.write_text(json.dumps([{"targets": [target(url)], "labels": labels} for url, labels in targets]))
+    new.replace(server.targets)
 
 
 def rows_at(server: Prometheus, moment: float, expression: str) -> list[dict[str, Any]]:
@@ -70,7 +80,14 @@ class Scraped(unittest.TestCase):
             "with the rules": scraping([cls.metrics, other], *RULE_FILES),
             "without them": scraping([cls.metrics, other]),
         }
-        for server in (cls.server, *cls.replicas.values()):
+        picking_all = Path(cls.enterClassContext(tempfile.TemporaryDirectory()), "all.yaml")
+        picking_all.write_text(json.dumps(ALL_PICKED))
+        cls.picked_twice = scraping([cls.metrics, other], str(picking_all))
+        # Their address is that of a pod's only container: they differ in nothing but their namespaces.
+        cls.alike = scraping([])
+        names = ((cls.metrics, "a"), (other, "b"))
+        write_labelled(cls.alike, [(url, {"instance": "exporter:8080", "namespace": name}) for url, name in names])
+        for server in (cls.server, *cls.replicas.values(), cls.picked_twice, cls.alike):
             wait_until(lambda: server.rows(f"min(count_over_time(up[1m])) >= {SCRAPES}"), 30, f"{SCRAPES} scrapes")
         cls.patience = time.monotonic() + PATIENCE
 
@@ -145,20 +162,25 @@ class Scraped(unittest.TestCase):
         self.assertGreater(needing, 0)
 
     def test_of_two_exporters_only_the_one_with_the_newest_figures_counts(self):
-        constant = constants(dashboards()[0])
-        for rules, server in self.replicas.items():
-            with self.subTest(rules):
-                picked = NEWEST if rules == "with the rules" else "topk(1, openai_org_snapshot_timestamp_seconds)"
+        constant, newest = constants(dashboards()[0]), "topk(1, openai_org_snapshot_timestamp_seconds)"
+        cases = [
+            ("with the rules", self.replicas["with the rules"], NEWEST, "instance"),
+            ("without them", self.replicas["without them"], newest, "instance"),
+            ("with two picks beside each other", self.picked_twice, f"topk(1, {NEWEST})", "instance"),
+            ("alike but for their namespaces", self.alike, newest, "namespace"),
+        ]
+        for case, server, picked, label in cases:
+            with self.subTest(case):
                 wait_until(lambda: server.rows(f"count_over_time(count({picked})[10s:1s]) >= 8"), 30, "8 s of them")
-                shown = filled_in("sum(openai_org_users and on (job, instance, organization) ($newest))", constant)
+                shown = filled_in(self.users(), constant)
                 now = time.time()
                 for moment in (now - 1 - tick / 5 for tick in range(20)):
-                    (instance,) = [row["metric"]["instance"] for row in rows_at(server, moment, picked)]
-                    figures = rows_at(server, moment, "sum by (instance) (openai_org_users)")
-                    by_instance = {row["metric"]["instance"]: row["value"][1] for row in figures}
-                    self.assertEqual(len(set(by_instance.values())), 2)
+                    (name,) = [row["metric"][label] for row in rows_at(server, moment, picked)]
+                    figures = rows_at(server, moment, f"sum by ({label}) (openai_org_users)")
+                    by_name = {row["metric"][label]: row["value"][1] for row in figures}
+                    self.assertEqual(len(set(by_name.values())), 2)
                     (total,) = [row["value"][1] for row in rows_at(server, moment, shown)]
-                    self.assertEqual(total, by_instance[instance])
+                    self.assertEqual(total, by_name[name])
 
     def test_no_figure_of_the_dashboards_counts_two_exporters(self):
         """With a second exporter of the same organization there are no more series than with one, but its own."""
@@ -170,6 +192,12 @@ class Scraped(unittest.TestCase):
                         with self.subTest(query.place):
                             labels = [row["metric"].keys() & {"job", "instance"} for row in drawn(server, query)]
                             self.assertEqual(set().union(*labels), set())
+
+    @staticmethod
+    def users() -> str:
+        """What the dashboards ask for to say how many users there are."""
+        (panel,) = [one for board in dashboards() for one in panels(board) if one["title"] == "Users"]
+        return panel["targets"][0]["expr"]
 
     def test_a_query_for_nothing_returns_nothing(self):
         self.assertEqual(self.server.rows('openai_org_users{role="no such role"}'), [])
