@@ -6,6 +6,7 @@ from source.parts import Query, stat, table, trend
 from source.promql import PROCESS, WATCHED, happened, per
 from source.whole import ORGANIZATION, choice, dashboard
 
+# Every target of a Prometheus has a job and an instance: all of them must be those found, of this exporter.
 JOB = choice("job", "Job", "label_values(openai_org_exporter_build_info, job)")
 INSTANCE = choice("instance", "Instance", 'label_values(openai_org_exporter_build_info{job=~"$job"}, instance)')
 OWN = "openai_org_exporter"
@@ -16,7 +17,8 @@ def process() -> list[Json]:
     return [
         stat(
             "Reachable",
-            "Whether Prometheus can scrape the exporter.",
+            "Whether Prometheus can scrape the exporter. One that was down for all of the time shown is not in the list of"
+            " instances, and so not here.",
             Query(f"up{{{PROCESS}}}", "{{instance}}", "instant"),
             names=True,
             size=(4, 4),

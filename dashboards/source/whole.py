@@ -18,10 +18,12 @@ NEWEST = (
 RUNBOOKS = "https://runbooks.example/openai-org"
 
 
-def choice(name: str, label: str, query: str) -> Json:
-    """A variable of which several values can be chosen, all of them at first."""
-    return {
-        "allValue": ".+",
+def choice(name: str, label: str, query: str, every: Json | None = None) -> Json:
+    """A variable of which several values can be chosen, all of them at first.
+
+    All are those that were found, or, where the variable says so, `every` that there may be.
+    """
+    return (every or {}) | {
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "datasource": DATASOURCE,
         "definition": query,
@@ -54,7 +56,13 @@ def constant(name: str, text: str) -> Json:
     }
 
 
-ORGANIZATION = choice("organization", "Organization", "label_values(openai_org_poll_interval_seconds, organization)")
+# Only series of the exporter have the label organization: all of them need no list, which may be long.
+ORGANIZATION = choice(
+    "organization",
+    "Organization",
+    "label_values(openai_org_poll_interval_seconds, organization)",
+    every={"allValue": ".+"},
+)
 CHOSEN_DATASOURCE = {
     "current": {},
     "hide": 0,

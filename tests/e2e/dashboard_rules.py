@@ -87,13 +87,17 @@ def template_datasource(dashboard: Json) -> list[str]:
 
 
 def template_choices(dashboard: Json) -> list[str]:
-    """Several can be chosen, or all; the linter wants that of job and instance."""
+    """Several can be chosen, or all; the linter wants that of job and instance.
+
+    It wants all to be `.+`, too; of job and instance we don't: other programs have these labels.
+    """
     needed = ["organization", *(["job", "instance"] if dashboard["uid"] == OF_PROCESSES else [])]
-    wanted = {"type": "query", "multi": True, "includeAll": True, "allValue": ".+", "datasource": DATASOURCE}
+    wanted = {"type": "query", "multi": True, "includeAll": True, "datasource": DATASOURCE}
+    every = {"organization": ".+"}
     return [
         f"{name}: {key} is not {value}"
         for name in needed
-        for key, value in (wanted | {"label": name.capitalize()}).items()
+        for key, value in (wanted | {"label": name.capitalize(), "allValue": every.get(name)}).items()
         if variables(dashboard).get(name, {}).get(key) != value
     ]
 

@@ -144,7 +144,8 @@ MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
     ],
     rules.template_choices: [
         with_variable("organization", multi=False),
-        with_variable("instance", allValue=None),
+        with_variable("instance", allValue=".+"),
+        with_variable("organization", allValue=None),
         with_variable("job", name="jobs"),
     ],
     rules.template_label_promql: [

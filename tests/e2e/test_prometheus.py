@@ -1,6 +1,7 @@
 """A real Prometheus scrapes the demo: it has nothing to complain about, and every query we show returns data."""
 
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from harness import exporter, get, wait_until
-from monitoring import RULES, Prometheus, prometheus, target
+from harness import SIMULATED_KEY, exporter, get, serving, wait_until
+from monitoring import JOB, RULES, Prometheus, prometheus, target
 from promql import selectors
 from queries import (
     Query,
@@ -23,6 +24,7 @@ from queries import (
     readme_queries,
     reason,
     variable_queries,
+    variables,
 )
 
 LIVELY = ("--web.listen-address=127.0.0.1:0", "--seed=1", "--churn=600", "--email-domain=example.com")
@@ -87,7 +89,14 @@ class Scraped(unittest.TestCase):
         cls.alike = scraping([])
         names = ((cls.metrics, "a"), (other, "b"))
         write_labelled(cls.alike, [(url, {"instance": "exporter:8080", "namespace": name}) for url, name in names])
-        for server in (cls.server, *cls.replicas.values(), cls.picked_twice, cls.alike):
+        # Beside the exporter there are the Prometheus itself, and an exporter that never gets figures.
+        cls.silent = "silent"
+        nobody = ("--openai.base-url=http://127.0.0.1:9/v1", f"--organization={cls.silent}")
+        _, silent = cls.enterClassContext(serving(*nobody, OPENAI_ADMIN_KEY=SIMULATED_KEY))
+        cls.mixed = scraping([])
+        ours = [(url, {"job": JOB}) for url in (cls.metrics, silent)]
+        write_labelled(cls.mixed, [*ours, (f"{cls.mixed.url}/", {"job": "prometheus"})])
+        for server in (cls.server, *cls.replicas.values(), cls.picked_twice, cls.alike, cls.mixed):
             wait_until(lambda: server.rows(f"min(count_over_time(up[1m])) >= {SCRAPES}"), 30, f"{SCRAPES} scrapes")
         cls.patience = time.monotonic() + PATIENCE
 
@@ -198,6 +207,30 @@ class Scraped(unittest.TestCase):
         """What the dashboards ask for to say how many users there are."""
         (panel,) = [one for board in dashboards() for one in panels(board) if one["title"] == "Users"]
         return panel["targets"][0]["expr"]
+
+    def test_all_jobs_and_instances_are_those_of_exporters(self):
+        (board,) = [one for one in dashboards() if one["uid"] == "openai-org-exporter"]
+        self.assertEqual(set(self.mixed.values("up", "job")), {JOB, "prometheus"})
+        for panel in panels(board):
+            raw = [target["expr"] for target in panel.get("targets", [])]
+            for query, expression in zip(panel_queries(board, panel), raw, strict=True):
+                with self.subTest(query.place):
+                    every = constants(board) | self.all_values(board, self.mixed)
+                    asked_for = query._replace(expression=filled_in(expression, every))
+                    rows = drawn(self.mixed, asked_for)
+                    self.assertNotIn("prometheus", [row["metric"].get("job") for row in rows])
+                    if panel["title"] in ("Reachable", "Memory", "Samples of a scrape"):
+                        self.assertEqual(len(rows), 2)
+
+    @staticmethod
+    def all_values(board: dict[str, Any], server: Prometheus) -> dict[str, str]:
+        """What Grafana puts in place of a variable when all is chosen: what the variable says, or what was found."""
+        found: dict[str, str] = {}
+        for name, (label, series) in variable_queries(board).items():
+            values = asked(server, f"label/{label}/values", **{"match[]": series})
+            listed = "|".join(re.escape(value).replace("\\", "\\\\") for value in values)
+            found[f"${name}"] = variables(board)[name].get("allValue") or f"({listed})"
+        return found
 
     def test_a_query_for_nothing_returns_nothing(self):
         self.assertEqual(self.server.rows('openai_org_users{role="no such role"}'), [])

@@ -23,11 +23,11 @@ standardTransformersRegistry.setInit(() =>
   })),
 );
 
-/** Everything that a variable stands for; variables of choice stand for all their values. */
+/** Everything that a variable stands for; variables of choice stand for all values: no other job is scraped here. */
 export function variables(dashboard, scrapeInterval, span) {
   const found = { __rate_interval: `${4 * scrapeInterval}s`, __range: `${span}s` };
   for (const variable of dashboard.templating.list) {
-    found[variable.name] = variable.type === 'query' ? variable.allValue : variable.query;
+    found[variable.name] = variable.type === 'query' ? (variable.allValue ?? '.+') : variable.query;
   }
   return (text) => text.replace(/\$\{(\w+)\}|\$(\w+)/g, (whole, braced, bare) => found[braced ?? bare] ?? whole);
 }
