@@ -17,8 +17,8 @@ def process() -> list[Json]:
     return [
         stat(
             "Reachable",
-            "Whether Prometheus can scrape the exporter. One that was down for all of the time shown is not in the list of"
-            " instances, and so not here.",
+            "Whether Prometheus can scrape the exporter. One that was down for all of the time shown is not in the list"
+            " of instances, and so not here.",
             Query(f"up{{{PROCESS}}}", "{{instance}}", "instant"),
             names=True,
             size=(4, 4),

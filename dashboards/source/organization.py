@@ -20,12 +20,13 @@ from source.look import (
     steps,
 )
 from source.parts import Query, bars, stat, table, trend
-from source.promql import best, changed, figures, named, some, total
+from source.promql import best, changed, figures, named, of_all, some, total
 from source.trust import trusted
 from source.whole import ORGANIZATION, dashboard, last_change
 
 ROLES = coloured("owner", "reader", "member", "other", "unknown")
 STATUSES = coloured("active", "disabled", "banned", "unknown")
+NEWEST_USER = figures("openai_org_user_last_added_timestamp_seconds")
 PROJECTS = f"max by (organization, project_id, project_name) ({figures('openai_org_project_info')})"
 
 
@@ -205,7 +206,7 @@ def people() -> list[Json]:
         stat(
             "Newest user",
             "When the newest user was added.",
-            Query(f"max({figures('openai_org_user_last_added_timestamp_seconds')}) * 1000", "", "instant"),
+            Query(f"{of_all(f'max({NEWEST_USER})')} * 1000", "", "instant"),
             size=(4, 5),
             unit="dateTimeFromNow",
         ),

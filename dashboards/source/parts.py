@@ -58,7 +58,10 @@ def panel(
 
     `nothing` is what it shows in place of "No data"; `no_data` says why the demo, where all is well, has none: it
     becomes a sentence of the description, and a test holds that it is true. `alerts` are those that watch the same.
+    Whoever sees that a total of several organizations is absent reads why.
     """
+    if any("unless on ()" in query.expression for query in queries):
+        description += " Absent while a chosen organization has no figures: the total would be too low."
     defaults = {
         "color": colour or {"mode": "thresholds"},
         "custom": custom,

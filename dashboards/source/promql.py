@@ -21,21 +21,31 @@ def added(by: str) -> str:
     return f"sum by ({by})" if by else "sum"
 
 
+def of_all(expression: str) -> str:
+    """What is over several organizations: absent while a chosen one has no figures, or it would be too low."""
+    withdrawn = best("openai_org_snapshot_available")
+    return f"({expression} unless on () ({withdrawn} == 0))"
+
+
+def whole(by: str, expression: str) -> str:
+    return expression if "organization" in by.split(", ") else of_all(expression)
+
+
 def total(by: str, *matchers: str, family: str = "openai_org_users") -> str:
     """Figures of composition, added up by the labels `by`."""
-    return f"{added(by)} ({figures(family, *matchers)})"
+    return whole(by, f"{added(by)} ({figures(family, *matchers)})")
 
 
-def some(by: str, part: str) -> str:
+def some(by: str, *part: str, family: str = "openai_org_users") -> str:
     """The users whom `part` selects, 0 where there is nobody among users that are known; for rare values."""
-    return f"{added(by)} (({figures('openai_org_users', part)}) or ({figures('openai_org_users')}) * 0)"
+    return whole(by, f"{added(by)} (({figures(family, *part)}) or ({figures(family)}) * 0)")
 
 
-def share(by: str, part: str, whole: str = "") -> str:
+def share(by: str, part: str, among: str = "") -> str:
     """The part of the users that `part` selects: 0 where there is nobody, and no series where there are no users."""
-    everybody = figures("openai_org_users", *([whole] if whole else []))
-    some = figures("openai_org_users", part, *([whole] if whole else []))
-    return f"{added(by)} (({some}) or ({everybody}) * 0) / ({added(by)} ({everybody}) > 0)"
+    everybody = figures("openai_org_users", *([among] if among else []))
+    some = figures("openai_org_users", part, *([among] if among else []))
+    return whole(by, f"{added(by)} (({some}) or ({everybody}) * 0) / ({added(by)} ({everybody}) > 0)")
 
 
 def best(family: str, *matchers: str, by: str = "organization") -> str:

@@ -2,7 +2,7 @@
 
 from source.look import COUNT, GREEN, GREY, VERMILION, YELLOW, Json, mapping, override, steps
 from source.parts import Query, bars, stat, table, trend
-from source.promql import best, figures, selector, total
+from source.promql import best, selector, total
 
 AGE = f"time() - {best('openai_org_snapshot_timestamp_seconds')}"
 FAILURES = selector("openai_org_exporter_walks_total", 'result!="success"')
@@ -79,7 +79,7 @@ def trusted() -> list[Json | list[Json]]:
             "The part of the users whose record carries the field. A bar that was long and is short is news about the"
             " API, not about the organization: what rests on that field is unknown from then on.",
             Query(
-                f"sum by (field) ({figures('openai_org_users_with_field')}) / scalar({total('')} > 0)",
+                f"{total('field', family='openai_org_users_with_field')} / scalar({total('')} > 0)",
                 "{{field}}",
                 "instant",
             ),

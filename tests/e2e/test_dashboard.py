@@ -134,6 +134,19 @@ USERS = f"openai_org_users{{{CHOSEN}}}"
 CHANGED = f'max by (organization) (increase(openai_org_user_changes_total{{{CHOSEN}, job="a"}}[1d]))'
 OF_ONE = "and on (job, instance, namespace, pod, cluster, organization)"
 STALE = f"openai_org_users_api_key_stale{{{CHOSEN}}} {OF_ONE} ($newest)"
+OF_NEWEST = f"{USERS} {OF_ONE} ($newest)"
+WITHDRAWN = f"max by (organization) (openai_org_snapshot_available{{{CHOSEN}}}) == 0"
+
+
+def with_total(expression: str) -> Callable[[Json], None]:
+    """A total in a panel that says what it must about totals."""
+
+    def change(dashboard: Json) -> None:
+        first(dashboard, "stat").update(description=f"A total. {rules.NOT_IN_PART}.")
+        with_query(expression)(dashboard)
+
+    return change
+
 
 # For each rule, what it must find.
 MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
@@ -203,6 +216,16 @@ MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
         with_query(f"openai_org_up{{{CHOSEN}}}"),
         with_query(CHANGED.replace("max by", "sum by")),
     ],
+    rules.target_whole_totals: [
+        with_total(f"sum ({OF_NEWEST})"),
+        with_total(f"sum by (role) ({OF_NEWEST})"),
+        with_total(f"topk by (role) (1, {OF_NEWEST})"),
+        with_total(f"sum ({OF_NEWEST}) and on () ({WITHDRAWN})"),
+        with_total(f"sum ({OF_NEWEST}) unless ({WITHDRAWN})"),
+        with_total(f"sum ({OF_NEWEST}) unless on () ({WITHDRAWN.replace('0', '1')})"),
+        with_total(f"sum ({OF_NEWEST} unless on (organization) ({WITHDRAWN}))"),
+        with_query(f"sum ({OF_NEWEST}) unless on () ({WITHDRAWN})"),
+    ],
     rules.target_thresholds: [
         with_query(f"sum by (role) ({STALE})"),
         with_query(f"sum by (role) (max by (older_than, role) ({STALE}))"),
@@ -251,6 +274,7 @@ class TheRules(unittest.TestCase):
             rules.target_counter_agg: "sum(irate(a_total[$__rate_interval]))",
             rules.target_newest_snapshot: f"sum ({USERS} {OF_ONE} ($newest)) / 2",
             rules.target_replicas: CHANGED,
+            rules.target_whole_totals: f"topk(5, sum by (organization) ({OF_NEWEST}))",
             rules.target_thresholds: f"sum by (older_than) ({STALE})",
             rules.target_organization: 'ALERTS{organization=~"$organization|"}',
         }
@@ -259,6 +283,10 @@ class TheRules(unittest.TestCase):
                 dashboard = deepcopy(self.sound)
                 with_query(expression)(dashboard)
                 self.assertEqual(rule(dashboard), [])
+
+    def test_a_total_that_is_absent_in_part_passes(self):
+        with_total(f"sum ({OF_NEWEST}) unless on () ({WITHDRAWN})")(self.sound)
+        self.assertEqual(rules.target_whole_totals(self.sound), [])
 
     def test_panels_overlap_only_where_they_share_a_cell(self):
         left = {"x": 0, "y": 0, "w": 12, "h": 8}

@@ -222,6 +222,15 @@ class Scraped(unittest.TestCase):
                     if panel["title"] in ("Reachable", "Memory", "Samples of a scrape"):
                         self.assertEqual(len(rows), 2)
 
+    def test_a_total_is_absent_while_one_of_its_organizations_has_no_figures(self):
+        constant, whole = constants(dashboards()[0]), self.users()
+        by_organization = "sum by (organization) (openai_org_users)"
+        self.assertEqual(self.mixed.values("openai_org_snapshot_available == 0", "organization"), {self.silent: 0})
+        self.assertEqual(len(self.mixed.rows(by_organization)), 1)
+        self.assertEqual(self.mixed.rows(filled_in(whole, constant)), [])
+        chosen = self.server.rows(by_organization)[0]["metric"]["organization"]
+        self.assertEqual(len(self.mixed.rows(filled_in(whole, {"$organization": chosen} | constant))), 1)
+
     @staticmethod
     def all_values(board: dict[str, Any], server: Prometheus) -> dict[str, str]:
         """What Grafana puts in place of a variable when all is chosen: what the variable says, or what was found."""
