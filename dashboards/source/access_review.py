@@ -8,6 +8,7 @@ from source.look import (
     GAUGE,
     GREY,
     NONE_WANTED,
+    NONE_WANTED_OF_KNOWN,
     ORANGE,
     VERMILION,
     YELLOW,
@@ -18,8 +19,8 @@ from source.look import (
     override,
     steps,
 )
-from source.parts import Query, bars, stat, table, trend
-from source.promql import best, changed, named, share, threshold, total
+from source.parts import Query, bars, known_and_unknown, stat, table, trend
+from source.promql import best, changed, named, share, some, threshold, total
 from source.whole import ORGANIZATION, dashboard, last_change
 
 STALE = "openai_org_users_api_key_stale"
@@ -54,19 +55,24 @@ def owners() -> list[Json]:
             thresholds=steps(ORANGE),
             alerts=("OpenAIOrgOwnersTooMany", "OpenAIOrgOwnersTooFew"),
         ),
-        number(
+        known_and_unknown(
             "Owners outside SCIM",
             "Owners whom the directory does not manage: they stay owners when they leave the company. Keep one or two"
-            " for emergencies, and know who they are.",
-            total("", OWNER, 'scim_managed="false"'),
-            thresholds=NONE_WANTED,
+            " for emergencies, and know who they are. Of the unknown ones the API does not say it.",
+            ("outside", total("", OWNER, 'scim_managed="false"')),
+            some("", OWNER, 'scim_managed="unknown"'),
+            NONE_WANTED_OF_KNOWN,
+            size=(4, 4),
             alerts=("OpenAIOrgOwnerOutsideScim",),
         ),
-        number(
+        known_and_unknown(
             "Owners with other domains",
-            "Owners whose address is in none of the configured domains. Absent where no domains are configured.",
-            total("", OWNER, 'email_domain="other"', family=DOMAINS),
-            thresholds=NONE_WANTED,
+            "Owners whose address is in none of the configured domains. Of the unknown ones the API sends no address."
+            " Absent where no domains are configured.",
+            ("other", total("", OWNER, 'email_domain="other"', family=DOMAINS)),
+            some("", OWNER, 'email_domain="none"', family=DOMAINS),
+            NONE_WANTED_OF_KNOWN,
+            size=(4, 4),
             alerts=("OpenAIOrgOwnerOutsideDomains",),
         ),
         number(

@@ -135,6 +135,9 @@ PLAIN = steps(TEXT)
 NONE_WANTED = steps(GREEN, (1, VERMILION))
 # Good at none, worth a look from the first one on.
 FEW_WANTED = steps(GREEN, (1, YELLOW))
+# The same where there may be unknown ones beside it: then none is not known to be good.
+NONE_WANTED_OF_KNOWN = steps(TEXT, (1, VERMILION))
+FEW_WANTED_OF_KNOWN = steps(TEXT, (1, YELLOW))
 
 
 def mapping(**texts: tuple[str, str]) -> list[Json]:

@@ -4,7 +4,7 @@ from source.look import (
     BLUE,
     CHANGES,
     COUNT,
-    FEW_WANTED,
+    FEW_WANTED_OF_KNOWN,
     GAUGE,
     GREEN,
     NONE_WANTED,
@@ -19,7 +19,7 @@ from source.look import (
     override,
     steps,
 )
-from source.parts import Query, bars, stat, table, trend
+from source.parts import Query, bars, known_and_unknown, stat, table, trend
 from source.promql import best, changed, figures, named, of_all, some, total
 from source.trust import trusted
 from source.whole import ORGANIZATION, dashboard, last_change
@@ -55,12 +55,13 @@ def made_of() -> list[Json]:
         count(
             "Service accounts", "Users that are no people.", 'account_type="service_account"', thresholds=steps(PURPLE)
         ),
-        count(
+        known_and_unknown(
             "People outside SCIM",
-            "People whom the directory does not manage. Absent where the API does not say who is managed.",
-            'account_type="user"',
-            'scim_managed="false"',
-            thresholds=FEW_WANTED,
+            "People whom the directory does not manage. Of the unknown ones the API does not say it.",
+            ("outside", total("", 'account_type="user"', 'scim_managed="false"')),
+            some("", 'account_type="user"', 'scim_managed="unknown"'),
+            FEW_WANTED_OF_KNOWN,
+            size=(3, 4),
             alerts=("OpenAIOrgScimShareFell",),
         ),
         count("Disabled", "Users who are disabled and not banned.", 'status="disabled"', thresholds=steps(YELLOW)),

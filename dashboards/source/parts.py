@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from source.look import PLAIN, Json
+from source.look import COUNT, PLAIN, Json, coloured
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -110,6 +110,24 @@ def stat(title: str, description: str, *queries: Query, names: bool = False, tex
         "wideLayout": True,
     }
     return panel("stat", title, description, queries, options=options, **({"decimals": 0} | rest))
+
+
+def known_and_unknown(
+    title: str, description: str, known: tuple[str, str], unknown: str, thresholds: Json, **rest: Any
+) -> Json:
+    """A number with its name, and beside it, grey, how many may belong to it or not."""
+    name, expression = known
+    return stat(
+        title,
+        description,
+        Query(expression, name, "instant"),
+        Query(unknown, "unknown", "instant"),
+        names=True,
+        unit=COUNT,
+        thresholds=thresholds,
+        overrides=coloured("unknown"),
+        **rest,
+    )
 
 
 def bars(title: str, description: str, *queries: Query, **rest: Any) -> Json:

@@ -37,6 +37,8 @@ OF_ONE_WALK = COMPOSITION | {"openai_org_snapshot_anomalies"}
 NEWEST = "newest"
 # What the description of a total of several organizations says.
 NOT_IN_PART = "Absent while a chosen organization has no figures"
+# Of whom the API may not say it.
+UNSURE = re.compile(r'scim_managed="false"|email_domain="other"')
 # Two exporters may differ in any of these alone.
 ONE_EXPORTER = {"job", "instance", "namespace", "pod", "cluster", "organization"}
 
@@ -282,6 +284,20 @@ def target_whole_totals(dashboard: Json) -> list[str]:
     return found
 
 
+def unknown_beside_zero(dashboard: Json) -> list[str]:
+    """A number of those outside SCIM or the domains: the unknown ones stand beside it, in grey, and 0 is not green."""
+    found = []
+    for panel in queried(dashboard):
+        if panel["type"] == "stat" and any(UNSURE.search(target["expr"]) for target in panel["targets"]):
+            names = [target["legendFormat"] for target in panel["targets"]]
+            own_colour = [one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]]
+            base = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["color"]
+            named = panel["options"]["textMode"] == "value_and_name"
+            if "unknown" not in names or "unknown" not in own_colour or base != "text" or not named:
+                found.append(panel["title"])
+    return found
+
+
 def target_thresholds(dashboard: Json) -> list[str]:
     """Cumulative families are never added up over their thresholds."""
     found = []
@@ -356,6 +372,7 @@ RULES: tuple[Rule, ...] = (
     target_newest_snapshot,
     target_replicas,
     target_whole_totals,
+    unknown_beside_zero,
     target_thresholds,
     absent_is_not_zero,
     uneditable_dashboard,

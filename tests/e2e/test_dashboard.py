@@ -148,6 +148,22 @@ def with_total(expression: str) -> Callable[[Json], None]:
     return change
 
 
+def with_unknown(
+    textMode: str = "value_and_name", legend: str = "unknown", colour: str = "text", override: str = "unknown"
+) -> Callable[[Json], None]:
+    """A number of owners outside SCIM and the unknown ones beside it."""
+
+    def change(dashboard: Json) -> None:
+        panel = first(dashboard, "stat")
+        outside = {"expr": f'sum(openai_org_users{{{CHOSEN}, scim_managed="false"}})', "legendFormat": "outside"}
+        panel["targets"] = [outside, outside | {"legendFormat": legend}]
+        panel["options"]["textMode"] = textMode
+        panel["fieldConfig"]["defaults"]["thresholds"] = {"steps": [{"color": colour, "value": None}]}
+        panel["fieldConfig"]["overrides"] = [{"matcher": {"id": "byName", "options": override}, "properties": []}]
+
+    return change
+
+
 # For each rule, what it must find.
 MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
     rules.template_datasource: [
@@ -226,6 +242,14 @@ MISTAKES: dict[rules.Rule, list[Callable[[Json], Any]]] = {
         with_total(f"sum ({OF_NEWEST} unless on (organization) ({WITHDRAWN}))"),
         with_query(f"sum ({OF_NEWEST}) unless on () ({WITHDRAWN})"),
     ],
+    rules.unknown_beside_zero: [
+        with_query(f'sum (openai_org_users{{{CHOSEN}, scim_managed="false"}})'),
+        with_query(f'sum (openai_org_users_by_email_domain{{{CHOSEN}, email_domain="other"}})'),
+        with_unknown(textMode="value"),
+        with_unknown(legend="outside"),
+        with_unknown(colour="#009E73"),
+        with_unknown(override="outside"),
+    ],
     rules.target_thresholds: [
         with_query(f"sum by (role) ({STALE})"),
         with_query(f"sum by (role) (max by (older_than, role) ({STALE}))"),
@@ -287,6 +311,10 @@ class TheRules(unittest.TestCase):
     def test_a_total_that_is_absent_in_part_passes(self):
         with_total(f"sum ({OF_NEWEST}) unless on () ({WITHDRAWN})")(self.sound)
         self.assertEqual(rules.target_whole_totals(self.sound), [])
+
+    def test_unknown_ones_beside_a_number_pass(self):
+        with_unknown()(self.sound)
+        self.assertEqual(rules.unknown_beside_zero(self.sound), [])
 
     def test_panels_overlap_only_where_they_share_a_cell(self):
         left = {"x": 0, "y": 0, "w": 12, "h": 8}
