@@ -20,7 +20,7 @@ from source.look import (
     steps,
 )
 from source.parts import Query, bars, known_and_unknown, stat, table, trend
-from source.promql import best, changed, named, share, some, threshold, total
+from source.promql import best, changed, highest, lowest, named, share, some, threshold, total
 from source.whole import ORGANIZATION, dashboard, last_change
 
 STALE = "openai_org_users_api_key_stale"
@@ -30,6 +30,7 @@ SERVICE = 'account_type="service_account"'
 PEOPLE = 'account_type="user"'
 OWNER = 'role="owner"'
 LOCKED = 'status=~"banned|disabled"'
+SINCE = highest(best("openai_org_changes_since_timestamp_seconds"))
 GRANTS = "openai_org_user_role_grants_total"
 
 
@@ -47,6 +48,8 @@ def number(title: str, description: str, expression: str, **rest) -> Json:
 
 
 def owners() -> list[Json]:
+    outside = highest(total("organization", OWNER, 'scim_managed="false"'))
+    everybody = highest(total("organization", OWNER))
     return [
         number(
             "Owners",
@@ -97,8 +100,8 @@ def owners() -> list[Json]:
             "Owners outside SCIM, over time",
             "By organization, with the threshold owners_outside_scim_max that the alert compares with; the line needs"
             " the rules.",
-            Query(total("organization", OWNER, 'scim_managed="false"'), "{{organization}}"),
-            Query(threshold("owners_outside_scim_max"), "{{organization}} at most"),
+            Query(outside, "{{organization}}"),
+            Query(threshold("owners_outside_scim_max", outside), "{{organization}} at most"),
             size=(12, 8),
             unit=COUNT,
             decimals=0,
@@ -109,9 +112,9 @@ def owners() -> list[Json]:
         trend(
             "Owners, over time",
             "By organization, with the thresholds owners_max and owners_min; the lines need the rules.",
-            Query(total("organization", OWNER), "{{organization}}"),
-            Query(threshold("owners_max"), "{{organization}} at most"),
-            Query(threshold("owners_min"), "{{organization}} at least"),
+            Query(everybody, "{{organization}}"),
+            Query(threshold("owners_max", everybody), "{{organization}} at most"),
+            Query(threshold("owners_min", everybody), "{{organization}} at least"),
             size=(12, 8),
             unit=COUNT,
             decimals=0,
@@ -154,6 +157,7 @@ def owners() -> list[Json]:
 
 
 def keys() -> list[Json]:
+    idle_services = highest(total("organization", SERVICE, 'older_than="90d"', family=STALE))
     by_use = [override("byRegexp", "/^idle/", color=fixed(BLUE)), override("byRegexp", "/^never/", color=fixed(YELLOW))]
     return [
         bars(
@@ -169,8 +173,8 @@ def keys() -> list[Json]:
         trend(
             "Service accounts idle for 90 days",
             "By organization, with the threshold service_accounts_stale_max; the line needs the rules.",
-            Query(total("organization", SERVICE, 'older_than="90d"', family=STALE), "{{organization}}"),
-            Query(threshold("service_accounts_stale_max"), "{{organization}} at most"),
+            Query(idle_services, "{{organization}}"),
+            Query(threshold("service_accounts_stale_max", idle_services), "{{organization}} at most"),
             size=(16, 8),
             unit=COUNT,
             decimals=0,
@@ -231,7 +235,7 @@ def unknown() -> list[Json]:
         trend(
             "SCIM unknown, over time",
             "The part of the users of whom the API does not say whether the directory manages them.",
-            Query(share("organization", 'scim_managed="unknown"'), "{{organization}}"),
+            Query(highest(share("organization", 'scim_managed="unknown"')), "{{organization}}"),
             size=(8, 7),
             unit="percentunit",
             decimals=1,
@@ -242,7 +246,7 @@ def unknown() -> list[Json]:
             "Managed by SCIM, of those known",
             "Of the people of whom the API says it, the part that the directory manages.",
             Query(
-                share("organization", 'scim_managed="true"', 'account_type="user", scim_managed=~"true|false"'),
+                lowest(share("organization", 'scim_managed="true"', 'account_type="user", scim_managed=~"true|false"')),
                 "{{organization}}",
             ),
             size=(8, 7),
@@ -293,7 +297,7 @@ def changes() -> list[Json | list[Json]]:
                 "Owners granted in 30 days",
                 "How often somebody became an owner: new users with that role, and users whose role changed to it.",
                 Query(
-                    f"sum by (organization) ({changed('30d', OWNER, family=GRANTS, label='role')})",
+                    highest(f"sum by (organization) ({changed('30d', OWNER, family=GRANTS, label='role')})"),
                     "{{organization}}",
                     "instant",
                 ),
@@ -307,7 +311,7 @@ def changes() -> list[Json | list[Json]]:
                 "Watched since",
                 "The start of the walk since which no change can have been missed: what is younger than 30 days,"
                 " changes of 30 days do not reach.",
-                Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
+                Query(f"{SINCE} * 1000", "{{organization}}", "instant"),
                 names=True,
                 size=(8, 4),
                 unit="dateTimeFromNow",

@@ -1,11 +1,17 @@
 """What the exporter asks of the Admin API, and how that answers."""
 
 from source.look import COUNT, GREEN, ORANGE, OUTCOMES, SKY, VERMILION, Json, coloured, fixed, limit_line, override
-from source.parts import Query, heatmap, trend
-from source.promql import WATCHED, happened, per
+from source.parts import COUNTED_OVER, Query, heatmap, trend
+from source.promql import WATCHED, happened, highest, lowest, per
 
 OWN = "openai_org_exporter"
+ASKED = f"{OWN}_api_requests_total"
+REFUSED = f'{WATCHED}, code="429"'
+LEFT = f"{OWN}_api_rate_limit_remaining_requests"
 LATENCY = f"{OWN}_api_request_duration_seconds_bucket{{{WATCHED}}}"
+
+# Requests come in bursts, one for each walk: a shorter interval would show teeth.
+OF_WALKS = COUNTED_OVER
 
 
 def api() -> list[Json]:
@@ -14,11 +20,12 @@ def api() -> list[Json]:
             "Requests by answer",
             "Requests to the Admin API by status code, retries included; none means that no answer came. Codes that did"
             " not occur are left out.",
-            Query(f"{per('code', f'{OWN}_api_requests_total')} > 0", "{{code}}"),
+            Query(f"{per('code', ASKED)} > 0", "{{code}}"),
             columns=True,
             stacked=True,
             size=(8, 8),
             unit="reqps",
+            interval=OF_WALKS,
             decimals=2,
             overrides=[
                 *coloured("200", "429", "none"),
@@ -32,6 +39,7 @@ def api() -> list[Json]:
             Query(f"sum by (le) (rate({LATENCY}[$__rate_interval]))", "{{le}}", "heatmap"),
             size=(8, 8),
             unit="s",
+            interval=OF_WALKS,
         ),
         trend(
             "Latency, quantiles",
@@ -44,6 +52,7 @@ def api() -> list[Json]:
             size=(8, 8),
             unit="s",
             calcs=("mean", "lastNotNull"),
+            interval=OF_WALKS,
             overrides=[
                 override("byName", "half", color=fixed(GREEN)),
                 override("byName", "95 %", color=fixed(SKY)),
@@ -69,8 +78,7 @@ def api() -> list[Json]:
             "The part of the requests that the API refused because of its rate limit, with the threshold"
             " rate_limited_ratio_max; the line needs the rules. The alert looks at half an hour.",
             Query(
-                f'sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}, code="429"}}[$__rate_interval]))'
-                f" / (sum by (organization) (rate({OWN}_api_requests_total{{{WATCHED}}}[$__rate_interval])) > 0)",
+                highest(f"{per('organization', ASKED, REFUSED)} / ({per('organization', ASKED)} > 0)"),
                 "{{organization}}",
             ),
             Query(
@@ -83,6 +91,7 @@ def api() -> list[Json]:
             decimals=1,
             calcs=("mean", "max"),
             soft=0.2,
+            interval=OF_WALKS,
             overrides=[limit_line("at most")],
             alerts=("OpenAIOrgRateLimited",),
         ),
@@ -90,7 +99,7 @@ def api() -> list[Json]:
             "Rate limit left",
             "Requests left in the current window, as the latest answer said; absent where no answer says it. Near 0 the"
             " exporter asks for less at a time.",
-            Query(f"min by (organization) ({OWN}_api_rate_limit_remaining_requests{{{WATCHED}}})", "{{organization}}"),
+            Query(lowest(f"min by (organization) ({LEFT}{{{WATCHED}}})"), "{{organization}}"),
             size=(8, 8),
             unit=COUNT,
             decimals=0,
@@ -114,9 +123,10 @@ def api() -> list[Json]:
         trend(
             "Bytes received",
             "Bodies from the Admin API, after decompression.",
-            Query(per("organization", f"{OWN}_api_response_bytes_total"), "{{organization}}"),
+            Query(highest(per("organization", f"{OWN}_api_response_bytes_total")), "{{organization}}"),
             size=(12, 8),
             unit="Bps",
+            interval=OF_WALKS,
             legend="right",
             calcs=("mean", "max"),
         ),

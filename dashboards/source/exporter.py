@@ -3,13 +3,14 @@
 from source.admin_api import api
 from source.look import COUNT, GREEN, NONE_WANTED, OUTCOMES, VERMILION, Json, coloured, mapping, override, steps
 from source.parts import Query, stat, table, trend
-from source.promql import PROCESS, WATCHED, happened, per
+from source.promql import PROCESS, WATCHED, happened, highest, per
 from source.whole import ORGANIZATION, choice, dashboard
 
 # Every target of a Prometheus has a job and an instance: all of them must be those found, of this exporter.
 JOB = choice("job", "Job", "label_values(openai_org_exporter_build_info, job)")
 INSTANCE = choice("instance", "Instance", 'label_values(openai_org_exporter_build_info{job=~"$job"}, instance)')
 OWN = "openai_org_exporter"
+TOOK = "openai_org_last_walk_duration_seconds"
 
 
 def process() -> list[Json]:
@@ -93,7 +94,7 @@ def walks() -> list[Json]:
         trend(
             "Duration of walks",
             "How long the latest finished walk took, failed ones included. It should stay far below the interval.",
-            Query(f"max by (organization) (openai_org_last_walk_duration_seconds{{{WATCHED}}})", "{{organization}}"),
+            Query(highest(f"max by (organization) ({TOOK}{{{WATCHED}}})"), "{{organization}}"),
             size=(8, 8),
             unit="s",
             calcs=("mean", "max", "lastNotNull"),

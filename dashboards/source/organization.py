@@ -20,12 +20,13 @@ from source.look import (
     steps,
 )
 from source.parts import Query, bars, known_and_unknown, stat, table, trend
-from source.promql import best, changed, figures, named, of_all, some, total
+from source.promql import best, changed, figures, highest, named, of_all, some, total
 from source.trust import trusted
 from source.whole import ORGANIZATION, dashboard, last_change
 
 ROLES = coloured("owner", "reader", "member", "other", "unknown")
 STATUSES = coloured("active", "disabled", "banned", "unknown")
+SINCE = highest(best("openai_org_changes_since_timestamp_seconds"))
 NEWEST_USER = figures("openai_org_user_last_added_timestamp_seconds")
 PROJECTS = f"max by (organization, project_id, project_name) ({figures('openai_org_project_info')})"
 
@@ -84,7 +85,7 @@ def made_of() -> list[Json]:
         trend(
             "Users over time",
             "How many users each organization has. A gap means that there were no figures; it is never drawn as zero.",
-            Query(total("organization"), "{{organization}}"),
+            Query(highest(total("organization")), "{{organization}}"),
             size=(12, 8),
             unit=COUNT,
             decimals=0,
@@ -337,7 +338,7 @@ def changes() -> list[list[Json]]:
             stat(
                 "Watched since",
                 "The start of the walk since which no change can have been missed.",
-                Query(f"{best('openai_org_changes_since_timestamp_seconds')} * 1000", "{{organization}}", "instant"),
+                Query(f"{SINCE} * 1000", "{{organization}}", "instant"),
                 names=True,
                 size=(8, 5),
                 unit="dateTimeFromNow",

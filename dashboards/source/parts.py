@@ -3,8 +3,11 @@
 from typing import Any, NamedTuple
 
 from source.look import COUNT, PLAIN, Json, coloured
+from source.promql import MOST, highest, lowest
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+# What happens in walks is counted over the default interval of them at least.
+COUNTED_OVER = "5m"
 
 
 class Query(NamedTuple):
@@ -58,8 +61,11 @@ def panel(
 
     `nothing` is what it shows in place of "No data"; `no_data` says why the demo, where all is well, has none: it
     becomes a sentence of the description, and a test holds that it is true. `alerts` are those that watch the same.
-    Whoever sees that a total of several organizations is absent reads why.
+    Which organizations are shown of many, and why a total of several is absent, follows from the queries.
     """
+    for chosen, which in ((highest(""), "highest"), (lowest(""), "lowest")):
+        if any(chosen[:-1] in query.expression for query in queries):
+            description += f" Of more than {MOST} organizations it shows those with the {MOST} {which} values."
     if any("unless on ()" in query.expression for query in queries):
         description += " Absent while a chosen organization has no figures: the total would be too low."
     defaults = {
@@ -193,7 +199,7 @@ def trend(
     if legend == "right" and calcs:
         options["legend"]["displayMode"] = "table"
     counted = columns and rest["unit"] == "none"
-    settings = {"colour": {"mode": "palette-classic"}, "low": 0, "interval": "5m" if counted else None} | rest
+    settings = {"colour": {"mode": "palette-classic"}, "low": 0, "interval": COUNTED_OVER if counted else None} | rest
     return panel("timeseries", title, description, queries, options=options, custom=custom, **settings)
 
 

@@ -3,6 +3,8 @@
 CHOSEN = 'organization=~"$organization"'
 PROCESS = 'job=~"$job", instance=~"$instance"'
 WATCHED = f"{PROCESS}, {CHOSEN}"
+# Organizations that a panel shows at most.
+MOST = 20
 # What tells one exporter from another: the usual labels of targets; those that there are not are equal.
 ONE_EXPORTER = "job, instance, namespace, pod, cluster, organization"
 
@@ -53,9 +55,20 @@ def best(family: str, *matchers: str, by: str = "organization") -> str:
     return f"max by ({by}) ({selector(family, *matchers)})"
 
 
-def threshold(name: str) -> str:
-    """What the alerts compare with; only where the recording rules are loaded."""
-    return best("organization_threshold:openai_org_threshold:effective", f'threshold="{name}"')
+def highest(expression: str) -> str:
+    """Those of the organizations that want a look the most: a panel cannot show hundreds."""
+    return f"topk({MOST}, {expression})"
+
+
+def lowest(expression: str) -> str:
+    """The same where little is bad."""
+    return f"bottomk({MOST}, {expression})"
+
+
+def threshold(name: str, shown: str) -> str:
+    """What the alerts compare with, of the organizations shown; only where the recording rules are loaded."""
+    effective = best("organization_threshold:openai_org_threshold:effective", f'threshold="{name}"')
+    return f"{effective} and on (organization) {shown}"
 
 
 def changed(window: str, *matchers: str, family: str = "openai_org_user_changes_total", label: str = "change") -> str:

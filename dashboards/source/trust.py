@@ -2,7 +2,7 @@
 
 from source.look import COUNT, GREEN, GREY, VERMILION, YELLOW, Json, mapping, override, steps
 from source.parts import Query, bars, stat, table, trend
-from source.promql import best, selector, total
+from source.promql import best, highest, lowest, selector, total
 
 AGE = f"time() - {best('openai_org_snapshot_timestamp_seconds')}"
 FAILURES = selector("openai_org_exporter_walks_total", 'result!="success"')
@@ -13,8 +13,9 @@ def trusted() -> list[Json | list[Json]]:
         stat(
             "Latest walk",
             "Whether the latest finished walk succeeded; of several exporters of one organization, the best. A failed"
-            " walk publishes nothing: the figures stay those of the last good one until they reach their maximum age.",
-            Query(best("openai_org_up"), "{{organization}}", "instant"),
+            " walk publishes nothing: the figures stay those of the last good one until they reach their maximum age."
+            " 0 is a failed walk: those come first.",
+            Query(lowest(best("openai_org_up")), "{{organization}}", "instant"),
             names=True,
             size=(5, 4),
             unit="none",
@@ -26,7 +27,7 @@ def trusted() -> list[Json | list[Json]]:
             "Age of the figures",
             "How long ago the walk began that everything on this page comes from. No figure is younger than this,"
             " whatever the scrape interval is.",
-            Query(AGE, "{{organization}}", "instant"),
+            Query(highest(AGE), "{{organization}}", "instant"),
             names=True,
             size=(5, 4),
             unit="s",
@@ -37,7 +38,7 @@ def trusted() -> list[Json | list[Json]]:
             "The age of the figures as a part of their maximum age (poll.max-age). At 100 % they are withdrawn, and the"
             " panels below are empty. With default settings a healthy organization stays around 10 % or below.",
             Query(
-                f"({AGE}) / on (organization) {best('openai_org_snapshot_max_age_seconds')}",
+                highest(f"({AGE}) / on (organization) {best('openai_org_snapshot_max_age_seconds')}"),
                 "{{organization}}",
                 "instant",
             ),
@@ -94,7 +95,7 @@ def trusted() -> list[Json | list[Json]]:
                 "Age over time",
                 "Each walk that is published brings the age down. A slope that goes on is an exporter that gets no"
                 " figures.",
-                Query(AGE, "{{organization}}"),
+                Query(highest(AGE), "{{organization}}"),
                 size=(8, 6),
                 unit="s",
                 calcs=("max", "lastNotNull"),

@@ -35,10 +35,6 @@ OF_PROCESSES = "openai-org-exporter"
 OF_ONE_WALK = COMPOSITION | {"openai_org_snapshot_anomalies"}
 # A stand-in for the variable of that name, to find it in the tree.
 NEWEST = "newest"
-# What the description of a total of several organizations says.
-NOT_IN_PART = "Absent while a chosen organization has no figures"
-# Of whom the API may not say it.
-UNSURE = re.compile(r'scim_managed="false"|email_domain="other"')
 # Two exporters may differ in any of these alone.
 ONE_EXPORTER = {"job", "instance", "namespace", "pod", "cluster", "organization"}
 
@@ -258,46 +254,6 @@ def target_replicas(dashboard: Json) -> list[str]:
     return found
 
 
-def loses_organizations(node: Any) -> bool:
-    """Whether it brings figures of several organizations together."""
-    if not isinstance(node, parser.AggregateExpr) or (str(node.op) in ("topk", "bottomk") and not node.modifier):
-        return False
-    return not node.modifier or "organization" not in node.modifier.labels
-
-
-def absent_in_part(node: Any) -> bool:
-    """Whether it is absent while one of the organizations has no figures."""
-    if not isinstance(node, parser.BinaryExpr) or str(node.op) != "unless" or str(node.modifier) != "on ()":
-        return False
-    comparison = "max by (organization) (openai_org_snapshot_available{organization=~\".+\"}) == 0"
-    return str(node.rhs) == str(parser.parse(f"({comparison})"))
-
-
-def target_whole_totals(dashboard: Json) -> list[str]:
-    """A total over organizations of which one has no figures is wrong, and must be absent; the panel says so."""
-    found = []
-    saying = {panel["title"] for panel in queried(dashboard) if NOT_IN_PART in panel["description"]}
-    for place, one in selected(dashboard):
-        if one.name in OF_ONE_WALK and any(map(loses_organizations, one.around)):
-            if not any(map(absent_in_part, one.around)) or place.rsplit(", ", 1)[0] not in saying:
-                found.append(f"{place}: {one.name}")
-    return found
-
-
-def unknown_beside_zero(dashboard: Json) -> list[str]:
-    """A number of those outside SCIM or the domains: the unknown ones stand beside it, in grey, and 0 is not green."""
-    found = []
-    for panel in queried(dashboard):
-        if panel["type"] == "stat" and any(UNSURE.search(target["expr"]) for target in panel["targets"]):
-            names = [target["legendFormat"] for target in panel["targets"]]
-            own_colour = [one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]]
-            base = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["color"]
-            named = panel["options"]["textMode"] == "value_and_name"
-            if "unknown" not in names or "unknown" not in own_colour or base != "text" or not named:
-                found.append(panel["title"])
-    return found
-
-
 def target_thresholds(dashboard: Json) -> list[str]:
     """Cumulative families are never added up over their thresholds."""
     found = []
@@ -371,8 +327,6 @@ RULES: tuple[Rule, ...] = (
     target_known_series,
     target_newest_snapshot,
     target_replicas,
-    target_whole_totals,
-    unknown_beside_zero,
     target_thresholds,
     absent_is_not_zero,
     uneditable_dashboard,
