@@ -25,6 +25,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     &SNAPSHOT_AVAILABLE,
     &LAST_SUCCESS,
     &UP,
+    &LAST_WALK_RESULT,
     &LAST_WALK_DURATION,
     &LAST_WALK_PAGES,
     &POLL_INTERVAL,
@@ -98,6 +99,9 @@ families! { Freshness Gauge:
     /// Whether the latest walk succeeded.
     UP "openai_org_up" ["organization"]
         "1 if the latest finished walk succeeded, 0 if it failed. Absent before one has finished.";
+    /// How the latest walk ended.
+    LAST_WALK_RESULT "openai_org_last_walk_result" ["organization", "result"]
+        "1, with the result of the latest finished walk: success, or why it failed. Absent before one has finished.";
     /// Duration of the latest walk.
     LAST_WALK_DURATION "openai_org_last_walk_duration_seconds" ["organization"]
         "Duration of the latest finished walk, failed ones included.";

@@ -78,6 +78,9 @@ fn families() -> impl Iterator<Item = &'static Family> {
 
 #[expect(clippy::cast_precision_loss, reason = "pages and durations stay far below 2^53")]
 fn freshness(samples: &mut Samples, name: &str, timing: Timing, state: &OrganizationState, available: bool) {
+    if let Some(walk) = &state.last_walk {
+        samples.push(&catalog::LAST_WALK_RESULT, &[name, walk.failure.unwrap_or("success")], 1.0);
+    }
     let mut gauge = |family: &'static Family, value: f64| samples.push(family, &[name], value);
     gauge(&catalog::SNAPSHOT_AVAILABLE, f64::from(u8::from(available)));
     gauge(&catalog::POLL_INTERVAL, timing.interval.as_secs_f64());

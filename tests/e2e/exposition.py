@@ -28,6 +28,7 @@ FRESHNESS = {
     "openai_org_snapshot_anomalies",
     "openai_org_last_success_timestamp_seconds",
     "openai_org_up",
+    "openai_org_last_walk_result",
     "openai_org_last_walk_duration_seconds",
     "openai_org_last_walk_pages",
     "openai_org_poll_interval_seconds",

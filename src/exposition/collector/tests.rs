@@ -95,6 +95,7 @@ async fn a_small_organization_literally() {
             r#"openai_org_last_success_timestamp_seconds{organization="acme"} 1800000001.5"#,
             r#"openai_org_last_walk_duration_seconds{organization="acme"} 1.5"#,
             r#"openai_org_last_walk_pages{organization="acme"} 2"#,
+            r#"openai_org_last_walk_result{organization="acme",result="success"} 1"#,
             r#"openai_org_poll_interval_seconds{organization="acme"} 300"#,
             r#"openai_org_project_info{organization="acme",project_id="proj_1",project_name="Say \"hi\"\\\n"} 1"#,
             r#"openai_org_project_users{organization="acme",project_id="proj_1",project_role="member"} 1"#,
@@ -145,6 +146,25 @@ async fn before_the_first_walk_there_is_freshness_only() {
             r#"openai_org_snapshot_max_age_seconds{organization="acme"} 3600"#,
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_result_of_the_latest_walk_is_one_series() {
+    let clock = Clock::starting_at(1_800_000_000);
+    let board = board(Some(small()), &clock);
+    let failed = LastWalk {
+        end: clock.now(),
+        duration: Duration::from_secs(1),
+        pages: 0,
+        failure: Some("unauthorized"),
+    };
+    let organization = &board.organizations()[0];
+    let state = OrganizationState { last_walk: Some(failed), ..(*organization.state()).clone() };
+    let organization =
+        Organization::with_state("acme", Duration::from_secs(300), Duration::from_secs(3600), state);
+    let page = exposition(Arc::new(Board::new(vec![Arc::new(organization)])), clock);
+    let results: Vec<_> = samples(&page).into_iter().filter(|line| line.contains("_result{")).collect();
+    assert_eq!(results, [r#"openai_org_last_walk_result{organization="acme",result="unauthorized"} 1"#]);
 }
 
 #[tokio::test(start_paused = true)]
