@@ -23,6 +23,11 @@ pub struct Names {
     most: usize,
 }
 
+/// Whether the name looks like a mail address or an API key, which are in no metric whatever field they come in.
+fn is_private(name: &str) -> bool {
+    name.contains('@') || name.split_whitespace().any(|word| word.starts_with("sk-"))
+}
+
 /// Something counted, which can be added to its like.
 pub(super) trait Tally: Clone + Default {
     /// Adds what `other` counted.
@@ -83,6 +88,7 @@ impl Names {
             None | Some("" | "unknown") => UNKNOWN,
             Some("other") => OTHER,
             Some(name) if name.len() > LONGEST_NAME && name.chars().count() > LONGEST_NAME => OTHER,
+            Some(name) if is_private(name) => OTHER,
             Some(name) => self.number_of(name),
         }
     }

@@ -156,6 +156,26 @@ fn a_role_beyond_the_twenty_largest_is_other_and_the_references_roles_come_first
 }
 
 #[test]
+fn what_looks_like_an_address_or_a_key_is_no_label_value() {
+    for (role, label) in [
+        ("bob@corp.example", "other"),
+        ("@", "other"),
+        ("sk-admin-abcdef", "other"),
+        ("key of sk-proj-1", "other"),
+        ("risk-owner", "risk-owner"),
+        ("ask", "ask"),
+    ] {
+        let users = series(&count(&[known_role(role)]).figures().users);
+        let of_label: u64 = users
+            .iter()
+            .filter(|(key, _)| key.starts_with(&format!("{label}/")))
+            .map(|(_, value)| value)
+            .sum();
+        assert_eq!(of_label, 1, "{role}: {users:?}");
+    }
+}
+
+#[test]
 fn ages_are_inclusive_and_the_future_is_no_age() {
     let used = |age: i64| User { api_key_last_used_at: Field::Value(NOW - age), ..known_role("owner") };
     let users = [used(30 * DAY - 1), used(30 * DAY), used(90 * DAY), used(-5)];

@@ -21,6 +21,10 @@ ODD_TEXTS = (
     "null",
     "true",
     "NaN",
+    "bob@corp.example",
+    "sk-admin-abcdef",
+    "key sk-proj-abc",
+    "risk-owner",
     "0",
 )
 

@@ -46,7 +46,12 @@ def open_label(value: Any) -> str:
     trimmed = value.strip(BLANKS) if isinstance(value, str) else ""
     if not trimmed:
         return "unknown"
-    return trimmed if len(trimmed) <= LONGEST_LABEL else "other"
+    return "other" if len(trimmed) > LONGEST_LABEL or is_private(trimmed) else trimmed
+
+
+def is_private(text: str) -> bool:
+    """Whether it looks like a mail address or a key."""
+    return "@" in text or any(word.startswith("sk-") for word in text.split())
 
 
 def first_comers(values: Iterable[str], most: int) -> set[str]:
