@@ -3,6 +3,8 @@ Prometheus Operator: they are well-formed, ask for no rights, and their parts fi
 """
 
 import copy
+import json
+import re
 import shutil
 import unittest
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import kubernetes_validate
 import yaml
 from cloudcoil.models.prometheus_operator import v1 as operator
-from deployment import DEPLOY, GUIDE, JOB, KEY, PORT, checked, code_blocks, directory, flag, kustomize, seconds
+from deployment import DEPLOY, GUIDE, JOB, KEY, PORT, answer, checked, code_blocks, directory, flag, kustomize, seconds
 from harness import ROOT
 
 KUBERNETES = DEPLOY / "kubernetes"
@@ -38,6 +40,32 @@ def pod(things: list[Object]) -> Object:
     """The specification of the one pod that they describe."""
     (found,) = [thing["spec"] for thing in things if thing["kind"] in ("Deployment", "CronJob")]
     return (found.get("jobTemplate", {}).get("spec") or found)["template"]
+
+
+def relabelled(relabelings: list[Object], pods: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """The labels that Prometheus gives to targets, each a pod in a namespace: what the Operator sets, relabelled so."""
+    service = {"__meta_kubernetes_service_name": "openai-org-exporter", "service": "openai-org-exporter"}
+    targets = [
+        service
+        | {"__meta_kubernetes_namespace": namespace, "namespace": namespace}
+        | {"pod": name, "container": "exporter", "endpoint": "metrics"}
+        for namespace, name in pods
+    ]
+    job = {
+        "job_name": JOB,
+        "static_configs": [{"targets": [f"192.0.2.{i}:{PORT}"], "labels": labels} for i, labels in enumerate(targets)],
+        "relabel_configs": [
+            {re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", key): value for key, value in step.items()}
+            for step in relabelings
+        ],
+    }
+    with directory() as here:
+        (here / "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}))
+        # It looks for targets as long as it is told to.
+        check = ("promtool", "check", "service-discovery", "--timeout=2s")
+        found = json.loads(answer(*check, here / "prometheus.yml", JOB))
+    found.sort(key=lambda target: target["discoveredLabels"]["__address__"])
+    return [{key: value for key, value in target["labels"].items() if key[:2] != "__"} for target in found]
 
 
 def only(things: list[Object], kind: str, name: str | None = None) -> Object:
@@ -208,6 +236,14 @@ class Manifests(unittest.TestCase):
         self.assertEqual(labels[monitor["jobLabel"]], JOB)
         (endpoint,) = monitor["endpoints"]
         self.assertIn(endpoint["port"], [port["name"] for port in service["spec"]["ports"]])
+
+    def test_another_pod_is_the_same_target_and_another_namespace_is_not(self):
+        (endpoint,) = only(self.operator, "ServiceMonitor")["spec"]["endpoints"]
+        labels = relabelled(endpoint["relabelings"], [("a", "exporter-1"), ("a", "exporter-2"), ("b", "exporter-1")])
+        instances = [target["instance"] for target in labels]
+        self.assertEqual(instances, ["a/openai-org-exporter", "a/openai-org-exporter", "b/openai-org-exporter"])
+        self.assertEqual(labels[0], labels[1])
+        self.assertEqual(set(labels[0]), {"job", "instance", "namespace", "service"})
 
     def test_the_rules_are_those_of_the_repository(self):
         manifests = [thing for thing in self.operator if thing["kind"] == "PrometheusRule"]
