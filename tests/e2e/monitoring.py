@@ -40,6 +40,11 @@ def quick_rules(directory: Path) -> list[str]:
     return copies
 
 
+def complaints(output: str) -> list[str]:
+    """The lines in which Prometheus warned or worse: version 2 says `level=warn`, version 3 `level=WARN`."""
+    return re.findall(r"^.*\blevel=(?:warn|error)\b.*$", output, re.MULTILINE | re.IGNORECASE)
+
+
 @dataclass
 class Prometheus:
     """A running Prometheus."""
@@ -71,7 +76,7 @@ class Prometheus:
     @property
     def complaints(self) -> list[str]:
         """The lines in which it warned or worse."""
-        return re.findall(r"^.*level=(?:warn|error).*$", self.server.output, re.MULTILINE)
+        return complaints(self.server.output)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from urllib.request import Request
 
 from deployment import DEPLOY, JOB, alerts, answer, ask, directory
 from harness import ROOT, WITHOUT_PROXY, exporter, free_port, get, program, wait_until
+from monitoring import complaints
 
 ALERTMANAGER = DEPLOY / "alertmanager.yml"
 SEVERITIES = {"critical": "now", "warning": "working-day", "info": "to-know"}
@@ -86,7 +87,17 @@ class Stack(unittest.TestCase):
 
     def test_nothing_is_complained_about(self):
         wait_until(lambda: self.ask(f'query?query=up{{job="{JOB}"}}==1')["result"], 20, "a scrape")
-        self.assertEqual(re.findall(r"^.*level=(?:warn|error).*$", self.server.output, re.MULTILINE), [])
+        self.assertEqual(complaints(self.server.output), [])
+
+    def test_complaints_of_every_version_are_noticed(self):
+        for line, noticed in [
+            ('ts=2026-01-01T00:00:00.000Z caller=main.go:1 level=warn msg="x"', True),
+            ('time=2026-01-01T00:00:00.000Z level=WARN source=main.go:1 msg="x"', True),
+            ("time=2026-01-01T00:00:00.000Z level=ERROR source=main.go:1 msg=x", True),
+            ("time=2026-01-01T00:00:00.000Z level=INFO source=main.go:1 msg=warn", False),
+        ]:
+            with self.subTest(line):
+                self.assertEqual(complaints(f"first\n{line}\nlast\n"), [line] if noticed else [])
 
     # What Alertmanager makes of alerts that hold at once.
 
@@ -112,6 +123,31 @@ class Stack(unittest.TestCase):
         )
         with WITHOUT_PROXY.open(request, timeout=10) as reply:
             self.assertEqual(reply.status, 200)
+
+    def test_one_cause_is_one_message_in_each_cluster(self):
+        for severity, receiver in SEVERITIES.items():
+            with self.subTest(severity):
+                alert = {"alertname": f"OpenAIOrgOfManyOrganizations_{severity}", "severity": severity}
+                sent = [alert | {"organization": f"many-{n}"} for n in range(20)]
+                sent += [alert | {"organization": name, "cluster": "eu"} for name in ("eu-1", "eu-2")]
+                self.inhibited(sent)
+                groups = json.loads(get(f"http://{self.alertmanager}/api/v2/alerts/groups").body)
+                of_it = [group for group in groups if alert["alertname"] == group["labels"].get("alertname")]
+                self.assertEqual({group["receiver"]["name"] for group in of_it}, {receiver})
+                self.assertEqual(sorted(len(group["alerts"]) for group in of_it), [2, 20])
+
+    def test_an_alert_keeps_none_of_another_cluster_from_being_told(self):
+        follows, eu, us = "OpenAIOrgSnapshotStale", {"cluster": "eu"}, {"cluster": "us"}
+        # The last one concerns all organizations, of its cluster.
+        for source, concerned in [
+            ({"alertname": "OpenAIOrgKeyRejected"}, {"organization": "split-1"}),
+            ({"alertname": "OpenAIOrgSnapshotMissing"}, {"organization": "split-2"}),
+            ({"alertname": "OpenAIOrgExporterDown", "severity": "critical"}, {}),
+        ]:
+            with self.subTest(source["alertname"]):
+                target = {"alertname": follows, "organization": "split-3"} | concerned
+                sent = [source | concerned | eu, target | eu, target | us]
+                self.assertEqual(self.inhibited(sent), [False, True, False])
 
     def test_what_follows_from_another_alert_is_not_told(self):
         failing, stale, missing = "OpenAIOrgWalksFailing", "OpenAIOrgSnapshotStale", "OpenAIOrgSnapshotMissing"
