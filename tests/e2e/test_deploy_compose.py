@@ -49,6 +49,12 @@ class Compose(unittest.TestCase):
         self.assertNotIn("secret", json.dumps(self.demo))
         self.assertNotIn("PASSWORD", json.dumps(self.demo))
 
+    def test_the_demo_leaves_nothing_to_the_real_stack(self):
+        volumes = [{volume["name"] for volume in project["volumes"].values()} for project in (self.stack, self.demo)]
+        self.assertEqual([len(names) for names in volumes], [4, 4])
+        self.assertEqual(volumes[0] & volumes[1], set())
+        self.assertNotEqual(self.stack["name"], self.demo["name"])
+
     def test_the_state_is_on_a_volume(self):
         state = flag(self.exporter["command"], "--state.file")
         (volume,) = self.exporter["volumes"]
