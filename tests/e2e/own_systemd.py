@@ -13,9 +13,16 @@ from pathlib import Path
 
 from harness import BINARY, Program, environment, wait_until
 
+AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
 # What units of the system wait for; here there is nothing to wait for.
 TARGETS = ("basic", "multi-user", "network-online", "nss-lookup", "shutdown", "sysinit", "test", "timers")
+# Where the tests are killed, so that nothing here can end it, all of the group ends with them: sudo would not.
 UNSHARE = """
+(
+  echo "$BASHPID" > "$GROUP/cgroup.procs"
+  tail --pid="$TESTS" --follow /dev/null
+  echo 1 > "$GROUP/cgroup.kill"
+) &
 echo $$ > "$GROUP/cgroup.procs"
 exec unshare --mount --pid --fork --kill-child --ipc --uts --cgroup bash -euc "$SETUP"
 """
@@ -42,10 +49,10 @@ exec env -i "PATH=$PATH" container=other "SYSTEMD_UNIT_PATH=$ROOM/units" \
 class Systemd:
     """A running systemd; `room` holds what is laid over /etc and /var, and `units`."""
 
-    def __init__(self, room: Path, as_root: list[str], child: int) -> None:
+    def __init__(self, room: Path, child: int) -> None:
         self.units = room / "units"
         self.root = Path(f"/proc/{child}/root")
-        self._enter = [*as_root, "nsenter", f"--target={child}", "--mount", "--pid", "--ipc", "--uts", "--cgroup"]
+        self._enter = [*AS_ROOT, "nsenter", f"--target={child}", "--mount", "--pid", "--ipc", "--uts", "--cgroup"]
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Runs a command inside."""
@@ -72,7 +79,6 @@ class Systemd:
 @contextmanager
 def systemd(units: list[Path], files: dict[str, str]) -> Iterator[Systemd]:
     """Runs systemd with these units, and files below /etc and /var, which root alone reads. Nothing is started."""
-    as_root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     with tempfile.TemporaryDirectory(prefix="systemd-") as path:
         room = Path(path)
         room.chmod(0o755)
@@ -88,16 +94,16 @@ def systemd(units: list[Path], files: dict[str, str]) -> Iterator[Systemd]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             file.chmod(0o600)
-        with cgroup(as_root) as group:
-            command = [*as_root, "env", f"ROOM={room}", f"GROUP={group}", f"SETUP={SETUP}", "bash", "-euc", UNSHARE]
-            program = Program(command, environment())
+        with cgroup() as group:
+            settings = (f"ROOM={room}", f"GROUP={group}", f"TESTS={os.getpid()}", f"SETUP={SETUP}")
+            program = Program([*AS_ROOT, "env", *settings, "bash", "-euc", UNSHARE], environment())
             try:
-                yield Systemd(room, as_root, booted(program, group, as_root))
+                yield Systemd(room, booted(program, group))
             finally:
                 program.end()
 
 
-def booted(program: Program, group: Path, as_root: list[str]) -> int:
+def booted(program: Program, group: Path) -> int:
     """Waits until systemd answers; its process id."""
 
     def answering() -> int | None:
@@ -105,7 +111,7 @@ def booted(program: Program, group: Path, as_root: list[str]) -> int:
             raise AssertionError(f"systemd did not start:\n{program.output}")
         processes = group / "init.scope" / "cgroup.procs"
         for number in processes.read_text().split() if processes.exists() else []:
-            enter = [*as_root, "nsenter", f"--target={number}", "--mount", "--pid", "systemctl", "is-system-running"]
+            enter = [*AS_ROOT, "nsenter", f"--target={number}", "--mount", "--pid", "systemctl", "is-system-running"]
             state = subprocess.run(enter, env=environment(), capture_output=True, text=True).stdout.strip()
             if state in ("running", "degraded"):
                 return int(number)
@@ -115,23 +121,35 @@ def booted(program: Program, group: Path, as_root: list[str]) -> int:
 
 
 @contextmanager
-def cgroup(as_root: list[str]) -> Iterator[Path]:
+def cgroup() -> Iterator[Path]:
     """A group of processes of its own, which is gone afterwards with all that was in it."""
+    group = group_of(os.getpid())
+    subprocess.run([*AS_ROOT, "mkdir", group], check=True)
+    try:
+        yield group
+    finally:
+        kill(group)
+        wait_until(lambda: removed(group), 20, "the end of all processes")
+
+
+def group_of(tests: int) -> Path:
+    """The group that this process of the tests makes."""
     mounted = subprocess.run(
         ["findmnt", "-n", "-t", "cgroup2", "-o", "TARGET"], capture_output=True, text=True, check=True
     )
     (own,) = [line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")]
-    group = Path(mounted.stdout.split()[0]) / own.lstrip("/") / f"openai-org-exporter-test-{os.getpid()}"
-    subprocess.run([*as_root, "mkdir", group], check=True)
-    try:
-        yield group
-    finally:
-        subprocess.run([*as_root, "bash", "-c", f'echo 1 > "{group}/cgroup.kill"'], check=True)
+    return Path(mounted.stdout.split()[0]) / own.lstrip("/") / f"openai-org-exporter-test-{tests}"
 
-        def removed() -> bool:
-            subprocess.run(
-                [*as_root, "find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], capture_output=True
-            )
-            return not group.exists()
 
-        wait_until(removed, 20, "the end of all processes")
+def kill(group: Path) -> None:
+    """Ends what runs in the group."""
+    if group.exists():
+        subprocess.run([*AS_ROOT, "bash", "-c", f'echo 1 > "{group}/cgroup.kill"'], check=True)
+
+
+def removed(group: Path) -> bool:
+    """Removes the group if nothing runs in it; whether it is gone."""
+    subprocess.run(
+        [*AS_ROOT, "find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], capture_output=True
+    )
+    return not group.exists()

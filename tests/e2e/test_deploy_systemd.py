@@ -3,12 +3,14 @@
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import unittest
 from pathlib import Path
 
 from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, answer, ask, checked, code_blocks, directory, flag, seconds
-from harness import BINARY, SIMULATED_KEY, free_port, get, simulator, wait_until
-from own_systemd import systemd
+from harness import BINARY, SIMULATED_KEY, environment, free_port, get, simulator, wait_until
+from own_systemd import group_of, kill, removed, systemd
 
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 EXPORTER, TEXTFILE = "openai-org-exporter.service", "openai-org-textfile.service"
@@ -209,6 +211,22 @@ class Running(unittest.TestCase):
                 self.assertIn("openai_org_up{", self.systemd.read(f"{COLLECTOR}/openai-org.prom"))
                 listed = self.systemd.run("find", COLLECTOR, "-type", "f", "-printf", "%f %m").stdout
                 self.assertEqual(listed, "openai-org.prom 644")
+
+
+class Killed(unittest.TestCase):
+    def test_systemd_ends_with_tests_that_are_killed(self):
+        script = "from own_systemd import systemd\nwith systemd([], {}) as it: print(it.root, flush=True); input()"
+        room = self.enterContext(directory())
+        where = {"cwd": Path(__file__).parent, "env": environment(TMPDIR=str(room))}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen([sys.executable, "-c", script], **pipes, **where, text=True) as tests:
+            self.addCleanup(kill, group_of(tests.pid))
+            try:
+                self.assertTrue(Path(tests.stdout.readline().strip()).is_dir())
+                self.assertFalse(removed(group_of(tests.pid)), "nothing runs")
+            finally:
+                tests.kill()
+        wait_until(lambda: removed(group_of(tests.pid)), 20, "the end of all processes")
 
 
 class Port(unittest.TestCase):
