@@ -15,8 +15,8 @@ RULES = ROOT / "rules"
 # A block is a whole configuration if its first line says which file it is.
 PROMETHEUS = re.findall(r"^```yaml\n(# prometheus.*\n(?:.*\n)*?)```$", PAGE, re.MULTILINE)
 EXPORTER = re.findall(r"^```yaml\n(# exporter.*\n(?:.*\n)*?)```$", PAGE, re.MULTILINE)
-# Alerts read these as they come from the exporters.
-RAW_OF_ALERTS = re.compile(r"(?<![:\w])(openai_org_(?!threshold)\w+|up)\b")
+# Alerts read these as they come from the exporters, from scrapes, or from rules of one's own.
+RAW_OF_ALERTS = re.compile(r"(?<![:\w])(openai_org_\w+|process_\w+|up)\b")
 
 
 def matchers(configuration: str) -> list[str]:
@@ -64,8 +64,19 @@ class ScalingDocs(unittest.TestCase):
         expressions = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
         read = {name for expression in expressions for name in RAW_OF_ALERTS.findall(expression)}
         self.assertGreater(len(read), 5)
-        missed = {name for name in read if f"`{name}`" not in PAGE}
+        section = PAGE.partition("\n## Federation\n")[2].partition("\n## ")[0]
+        listed = section.partition("To evaluate alerts on top instead")[2]
+        missed = {name for name in read if f"`{name}`" not in listed}
         self.assertEqual(missed, set(), "docs/scaling.md does not name them")
+
+    def test_alerts_come_along_only_where_they_are_evaluated_below(self):
+        """A server that federates or receives `ALERTS` has no rules of its own, or each alert would come twice."""
+        federating = [configuration for configuration in PROMETHEUS if "/federate" in configuration]
+        self.assertTrue(federating)
+        for configuration in federating:
+            with self.subTest(configuration.splitlines()[0]):
+                self.assertIn("ALERTS", configuration)
+                self.assertNotIn("rule_files", configuration)
 
 
 if __name__ == "__main__":
