@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import yaml
-from deployment import DEPLOY, KEY, PORT, ask, checked, compose, directory, flag
+from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, ask, checked, compose, directory, flag
 from harness import ROOT
 
 DEMO = ("compose.yaml", "compose.demo.yaml")
@@ -68,6 +68,19 @@ class Compose(unittest.TestCase):
                     self.assertEqual(service["cap_drop"], ["ALL"])
                     self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
                     self.assertEqual([port["host_ip"] for port in service["ports"]], ["127.0.0.1"])
+
+    def test_the_memory_limit_is_that_of_the_guide_as_everywhere(self):
+        self.assertIn("The memory limit of 128 MiB is for up to 300 organizations; above, 0.35 MB each more.", GUIDE)
+        pod = yaml.safe_load((DEPLOY / "kubernetes/base/deployment.yaml").read_text())["spec"]["template"]["spec"]
+        limits = {
+            "compose": int(self.exporter["mem_limit"]) // 2**20,
+            "kubernetes": int(pod["containers"][0]["resources"]["limits"]["memory"].removesuffix("Mi")),
+            "systemd": int(Unit.read("openai-org-exporter.service").one("MemoryMax").removesuffix("M")),
+        }
+        self.assertEqual(set(limits.values()), {128}, limits)
+        for name in ("compose.yaml", "kubernetes/base/deployment.yaml", "systemd/openai-org-exporter.service"):
+            with self.subTest(name):
+                self.assertIn("# Up to 300 organizations; above, 0.35 MB each more.", (DEPLOY / name).read_text())
 
     def test_images_are_built_or_pinned(self):
         for name, service in self.services.items():
