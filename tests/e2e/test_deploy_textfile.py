@@ -1,4 +1,4 @@
-"""The figures as a textfile: they say how often they come, and the guide names the alerts that rest on what is missing."""
+"""The figures as a textfile: they say how often they come, and the guide names the alerts that cannot see there."""
 
 import re
 import shlex
