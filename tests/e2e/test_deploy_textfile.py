@@ -57,7 +57,9 @@ def can_be(expression: str, families: set[str], rules: dict[str, list[str]]) -> 
             case parser.Call() if node.func.name in ("absent", "absent_over_time", "scalar", "vector"):
                 return True
             case parser.VectorSelector() if node.name in rules:
-                return any(can_be(of_it, families, rules) for of_it in rules[node.name])
+                # One that rests on itself has nothing to begin with.
+                others = rules | {node.name: []}
+                return any(can_be(of_it, families, others) for of_it in rules[node.name])
             case parser.VectorSelector():
                 return node.name in families
         return all(result(part) for part in below(node))
