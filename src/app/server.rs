@@ -137,11 +137,11 @@ impl Server {
         let end_keeping = CancellationToken::new();
         let keeping = self.keeper.map(|keeper| tokio::spawn(keeper.run(end_keeping.clone())));
         let (board, clock, shutdown) = (self.site.board.clone(), self.site.clock, self.site.shutdown.clone());
-        let serving = tokio::spawn(web::serve(self.listeners, Arc::new(self.site), web::Options::default()));
         let status = move || status(&board, &clock.now());
+        // The listeners are open: who connects from now on is answered.
         self.manager.ready(&status());
         let attending = tokio::spawn(self.manager.attend(status, self.liveness, shutdown));
-        let _ = serving.await;
+        web::serve(self.listeners, Arc::new(self.site), web::Options::default()).await;
         let _ = attending.await;
         // Pollers stop at once; this is for the last log line of a walk.
         let _ = timeout(Duration::from_millis(500), supervising).await;
