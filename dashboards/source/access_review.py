@@ -1,5 +1,6 @@
 """Who may do what, and should they? For those who review access."""
 
+from source.history import MARKS, changes_over_time, latest_changes, watched_since
 from source.look import (
     BLUE,
     CHANGES,
@@ -10,7 +11,6 @@ from source.look import (
     NONE_WANTED,
     NONE_WANTED_OF_KNOWN,
     ORANGE,
-    VERMILION,
     YELLOW,
     Json,
     coloured,
@@ -20,8 +20,8 @@ from source.look import (
     steps,
 )
 from source.parts import Query, bars, known_and_unknown, stat, table, trend
-from source.promql import best, changed, highest, lowest, named, share, some, threshold, total
-from source.whole import ORGANIZATION, dashboard, last_change
+from source.promql import changed, highest, lowest, named, share, some, threshold, total
+from source.whole import ORGANIZATION, dashboard
 
 STALE = "openai_org_users_api_key_stale"
 KEY_USE = "openai_org_users_by_api_key_use"
@@ -30,7 +30,6 @@ SERVICE = 'account_type="service_account"'
 PEOPLE = 'account_type="user"'
 OWNER = 'role="owner"'
 LOCKED = 'status=~"banned|disabled"'
-SINCE = highest(best("openai_org_changes_since_timestamp_seconds"))
 GRANTS = "openai_org_user_role_grants_total"
 
 
@@ -307,15 +306,7 @@ def changes() -> list[Json | list[Json]]:
                 thresholds=FEW_WANTED,
                 alerts=("OpenAIOrgOwnerGranted",),
             ),
-            stat(
-                "Watched since",
-                "The start of the walk since which no change can have been missed: what is younger than 30 days,"
-                " changes of 30 days do not reach.",
-                Query(f"{SINCE} * 1000", "{{organization}}", "instant"),
-                names=True,
-                size=(8, 4),
-                unit="dateTimeFromNow",
-            ),
+            watched_since((8, 4)),
         ],
         bars(
             "Changes of 30 days",
@@ -335,30 +326,8 @@ def changes() -> list[Json | list[Json]]:
             size=(8, 8),
             unit=COUNT,
         ),
-        trend(
-            "Changes",
-            "When it happened. The marks across all panels are owners granted and users banned.",
-            Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
-            stacked=True,
-            columns=True,
-            size=(16, 9),
-            unit="none",
-            decimals=0,
-            legend="right",
-            calcs=(),
-            overrides=CHANGES,
-        ),
-        table(
-            "Latest change of each kind",
-            "When the walk ended that found it. Kinds that never happened are absent.",
-            Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
-            columns={"change": "Change", "organization": "Organization", "Value": "Found"},
-            sort="Found",
-            size=(8, 9),
-            unit="none",
-            overrides=[override("byName", "Found", unit="dateTimeFromNow")],
-            alerts=("OpenAIOrgOwnerGranted", "OpenAIOrgUserBanned"),
-        ),
+        changes_over_time((16, 9)),
+        latest_changes((8, 9)),
     ]
 
 
@@ -376,9 +345,6 @@ def build() -> Json:
             ("Changes of the last 30 days", changes()),
         ],
         variables=(ORGANIZATION,),
-        annotations=(
-            last_change("Owner granted", "owner_granted", ORANGE),
-            last_change("User banned", "banned", VERMILION),
-        ),
+        annotations=MARKS,
         span="30d",
     )

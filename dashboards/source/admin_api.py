@@ -76,7 +76,7 @@ def api() -> list[Json]:
         trend(
             "Answered with 429",
             "The part of the requests that the API refused because of its rate limit, with the threshold"
-            " rate_limited_ratio_max; the line needs the rules. The alert looks at half an hour.",
+            " rate_limited_ratio_max; the line needs the rules. The alert looks at two hours.",
             Query(
                 highest(f"{per('organization', ASKED, REFUSED)} / ({per('organization', ASKED)} > 0)"),
                 "{{organization}}",

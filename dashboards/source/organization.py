@@ -1,5 +1,6 @@
 """What is our organization made of, and is it healthy?"""
 
+from source.history import MARKS, changes_over_time, latest_changes, watched_since
 from source.look import (
     BLUE,
     CHANGES,
@@ -11,7 +12,6 @@ from source.look import (
     ORANGE,
     PURPLE,
     SKY,
-    VERMILION,
     YELLOW,
     Json,
     coloured,
@@ -20,13 +20,12 @@ from source.look import (
     steps,
 )
 from source.parts import Query, bars, known_and_unknown, stat, table, trend
-from source.promql import best, changed, figures, highest, named, of_all, some, total
+from source.promql import changed, figures, highest, named, of_all, some, total
 from source.trust import trusted
-from source.whole import ORGANIZATION, dashboard, last_change
+from source.whole import ORGANIZATION, dashboard
 
 ROLES = coloured("owner", "reader", "member", "other", "unknown")
 STATUSES = coloured("active", "disabled", "banned", "unknown")
-SINCE = highest(best("openai_org_changes_since_timestamp_seconds"))
 NEWEST_USER = figures("openai_org_user_last_added_timestamp_seconds")
 PROJECTS = f"max by (organization, project_id, project_name) ({figures('openai_org_project_info')})"
 
@@ -299,32 +298,8 @@ def projects() -> list[Json]:
 def changes() -> list[list[Json]]:
     return [
         [
-            trend(
-                "Changes",
-                "Users who changed from one walk to the next, all chosen organizations together. The marks across all"
-                " panels are owners granted and users banned.",
-                Query(f"sum by (change) ({changed('$__rate_interval')})", "{{change}}"),
-                stacked=True,
-                columns=True,
-                size=(16, 9),
-                unit="none",
-                decimals=0,
-                legend="right",
-                calcs=(),
-                overrides=CHANGES,
-            ),
-            table(
-                "Latest change of each kind",
-                "When the walk ended that found it, per organization: the moment from which it could be known. Kinds"
-                " that never happened are absent.",
-                Query(f"{best('openai_org_last_change_timestamp_seconds', by='organization, change')} * 1000"),
-                columns={"change": "Change", "organization": "Organization", "Value": "Found"},
-                sort="Found",
-                size=(16, 7),
-                unit="none",
-                overrides=[override("byName", "Found", unit="dateTimeFromNow")],
-                alerts=("OpenAIOrgOwnerGranted", "OpenAIOrgUserBanned"),
-            ),
+            changes_over_time((16, 9)),
+            latest_changes((16, 7)),
         ],
         [
             bars(
@@ -335,14 +310,7 @@ def changes() -> list[list[Json]]:
                 unit=COUNT,
                 overrides=CHANGES,
             ),
-            stat(
-                "Watched since",
-                "The start of the walk since which no change can have been missed.",
-                Query(f"{SINCE} * 1000", "{{organization}}", "instant"),
-                names=True,
-                size=(8, 5),
-                unit="dateTimeFromNow",
-            ),
+            watched_since((8, 5)),
         ],
     ]
 
@@ -360,9 +328,6 @@ def build() -> Json:
             ("What changed?", changes()),
         ],
         variables=(ORGANIZATION,),
-        annotations=(
-            last_change("Owner granted", "owner_granted", ORANGE),
-            last_change("User banned", "banned", VERMILION),
-        ),
+        annotations=MARKS,
         span="24h",
     )

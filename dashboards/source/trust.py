@@ -5,6 +5,7 @@ from source.parts import Query, bars, stat, table, trend
 from source.promql import best, highest, lowest, selector, total
 
 AGE = f"time() - {best('openai_org_snapshot_timestamp_seconds')}"
+FAILED = selector("openai_org_last_walk_result", 'result!="success"')
 FAILURES = selector("openai_org_exporter_walks_total", 'result!="success"')
 
 
@@ -49,8 +50,12 @@ def trusted() -> list[Json | list[Json]]:
         ),
         table(
             "Last errors",
-            "Why walks failed within the last hour, by organization, all exporters together.",
-            Query(f"sum by (organization, result) (increase({FAILURES}[1h])) > 0"),
+            "Why walks failed within the last hour, by organization, all exporters together; and why the latest one did,"
+            " whenever that was.",
+            Query(
+                f"sum by (organization, result) (increase({FAILURES}[1h])) > 0"
+                f" or count by (organization, result) ({FAILED})"
+            ),
             columns={"organization": "Organization", "result": "Result", "Value": "Walks"},
             sort="Walks",
             overrides=[override("byName", "Walks", custom__width=70)],

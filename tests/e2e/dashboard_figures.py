@@ -8,7 +8,7 @@ from typing import Any
 
 import promql_parser as parser
 
-from dashboard_rules import OF_ONE_WALK, Json, Rule, expressions, queried, selected
+from dashboard_rules import OF_ONE_WALK, Json, Rule, queried, selected
 from exposition import CHANGES
 from promql import nodes, selectors
 from queries import filled_in

@@ -6,7 +6,6 @@ Containers share the network of the machine, and podman keeps everything in .too
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
