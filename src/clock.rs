@@ -70,6 +70,15 @@ impl Moment {
         Some(Self { wall, instant: self.instant.checked_sub(ago).unwrap_or(self.instant) })
     }
 
+    /// The moment at which the monotonic clock shows `instant`, as seen from this one.
+    pub fn at(&self, instant: Instant) -> Self {
+        let wall = match instant.checked_duration_since(self.instant) {
+            Some(ahead) => self.wall.checked_add(ahead),
+            None => self.wall.checked_sub(self.instant - instant),
+        };
+        Self { wall: wall.unwrap_or(self.wall), instant }
+    }
+
     /// How long ago `earlier` was, by whichever clock says longer.
     ///
     /// The monotonic clock stands still while a machine is suspended and the wall clock may be set back; neither
@@ -116,5 +125,14 @@ mod tests {
             instant: start.instant + Duration::from_secs(60),
         };
         assert_eq!(set_back.since(&start), Duration::from_secs(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_monotonic_time_is_found_on_the_wall() {
+        let clock = Clock::starting_at(1_000);
+        let start = clock.now();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(clock.now().at(start.instant), start);
+        assert_eq!(start.at(clock.now().instant), clock.now());
     }
 }

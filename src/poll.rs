@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::snapshot::Organization;
+use crate::snapshot::{Activity, Organization};
 use crate::telemetry::OrganizationTelemetry;
-use crate::walk::{self, CompletedWalk, FailedWalk, Pages, walk};
+use crate::walk::{self, CompletedWalk, FailedWalk, Meter, Pages, walk};
 
 use plausibility::{Doubt, Numbers, Plausibility, Verdict};
 pub use schedule::Schedule;
@@ -133,6 +133,8 @@ impl<P: Pages + Send + 'static> Poller<P> {
     async fn wait(&mut self, finished: Finished, shutdown: &CancellationToken) -> bool {
         loop {
             let next = finished.next_start(&self.plan.borrow_and_update().schedule);
+            let due = self.clock.now().at(next);
+            self.organization.set_activity(Activity::Waiting { next: Some(due) });
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return false,
@@ -148,13 +150,17 @@ impl<P: Pages + Send + 'static> Poller<P> {
         let before = self.organization.state().roster.clone();
         let Plan { pages, walk: options, max_drop, .. } = self.plan.borrow().clone();
         let (clock, telemetry) = (self.clock, self.telemetry.clone());
-        let mut task = tokio::spawn(async move { walk(&*pages, &options, before, clock, &telemetry).await });
+        let meter = Arc::new(Meter::default());
+        self.organization.set_activity(Activity::Walking { start, meter: meter.clone() });
+        let mut task =
+            tokio::spawn(async move { walk(&*pages, &options, before, clock, &telemetry, &meter).await });
         let outcome = tokio::select! {
             outcome = &mut task => outcome,
             () = shutdown.cancelled() => {
                 task.abort();
                 // Its last step must not count anything for an organization that is gone by then.
                 let _ = task.await;
+                self.organization.set_activity(Activity::default());
                 self.telemetry.walk("cancelled");
                 return Ending::Cancelled;
             }

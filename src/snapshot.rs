@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Moment;
 use crate::composition::{self, Figures};
 use crate::roster::{Roster, Totals};
-use crate::walk::{CompletedWalk, FailedWalk};
+use crate::walk::{CompletedWalk, FailedWalk, Meter};
 
 pub use crate::walk::{Anomalies, Summary};
 
@@ -64,6 +64,24 @@ pub struct Organization {
     pub name: String,
     timing: ArcSwap<Timing>,
     state: ArcSwap<OrganizationState>,
+    activity: ArcSwap<Activity>,
+}
+
+/// What the poller of an organization does now. It says nothing about figures.
+#[derive(Debug, Clone)]
+pub enum Activity {
+    /// It waits.
+    Waiting {
+        /// When the next walk is due; `None` before the first and after the last.
+        next: Option<Moment>,
+    },
+    /// It walks.
+    Walking {
+        /// Since when.
+        start: Moment,
+        /// How far.
+        meter: Arc<Meter>,
+    },
 }
 
 /// What is said about the age of figures. A reload may replace it.
@@ -79,6 +97,12 @@ pub struct Timing {
 #[derive(Debug, Default)]
 pub struct Board {
     organizations: ArcSwap<Vec<Arc<Organization>>>,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self::Waiting { next: None }
+    }
 }
 
 impl OrganizationState {
@@ -102,7 +126,8 @@ impl Organization {
         state: OrganizationState,
     ) -> Self {
         let timing = ArcSwap::from_pointee(Timing { interval, max_age });
-        Self { name: name.into(), timing, state: ArcSwap::from_pointee(state) }
+        let (state, activity) = (ArcSwap::from_pointee(state), ArcSwap::from_pointee(Activity::default()));
+        Self { name: name.into(), timing, state, activity }
     }
 
     /// The timing in force. Whoever needs both values reads them at once.
@@ -118,6 +143,16 @@ impl Organization {
     /// What is known now.
     pub fn state(&self) -> Arc<OrganizationState> {
         self.state.load_full()
+    }
+
+    /// What its poller does now.
+    pub fn activity(&self) -> Arc<Activity> {
+        self.activity.load_full()
+    }
+
+    /// Has `activity` be what its poller does now.
+    pub fn set_activity(&self, activity: Activity) {
+        self.activity.store(Arc::new(activity));
     }
 
     /// Publishes the result of a walk. Without changes it is a new baseline: they are watched from its start on.

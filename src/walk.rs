@@ -4,6 +4,7 @@
 //! result, so that `once` walks without a poller.
 
 mod cursors;
+mod meter;
 mod pages;
 mod pass;
 
@@ -18,6 +19,7 @@ use crate::composition::{self, Composition};
 use crate::roster::{self, Changes, Roster};
 use crate::telemetry::OrganizationTelemetry;
 
+pub use meter::Meter;
 pub use pages::Pages;
 use pass::{Ended, Pass};
 
@@ -107,7 +109,7 @@ impl Summary {
     }
 }
 
-/// Walks over `pages` once, starting now, and compares whom it meets with the roster `before`.
+/// Walks over `pages` once, starting now, and compares whom it meets with the roster `before`. `meter` shows how far it is.
 ///
 /// # Errors
 ///
@@ -118,8 +120,9 @@ pub async fn walk<P: Pages>(
     before: Option<Arc<Roster>>,
     clock: Clock,
     telemetry: &OrganizationTelemetry,
+    meter: &Meter,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
-    walk_at_most(MOST_USERS, pages, options, before, clock, telemetry).await
+    walk_at_most(MOST_USERS, pages, options, before, clock, telemetry, meter).await
 }
 
 async fn walk_at_most<P: Pages>(
@@ -129,6 +132,7 @@ async fn walk_at_most<P: Pages>(
     before: Option<Arc<Roster>>,
     clock: Clock,
     telemetry: &OrganizationTelemetry,
+    meter: &Meter,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
     pages.prepare().await;
     let start = clock.now();
@@ -137,7 +141,7 @@ async fn walk_at_most<P: Pages>(
     loop {
         let composition = Composition::new(options.composition.clone(), start.whole_unix_seconds());
         let roster = roster::Builder::new(before.clone());
-        let mut pass = Pass::new(pages, telemetry, composition, roster, most_users, &mut progress);
+        let mut pass = Pass::new(pages, telemetry, composition, roster, most_users, &mut progress, meter);
         let ended = pass.run(start.instant + options.timeout, options.stall_timeout, may_start_over).await;
         let (composition, roster) = pass.into_counted();
         let summary =

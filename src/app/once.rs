@@ -10,9 +10,9 @@ use crate::admin_api::InFlight;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exposition::{self, OrganizationCollector};
-use crate::snapshot::{Board, Organization};
+use crate::snapshot::{Activity, Board, Organization};
 use crate::telemetry::OrganizationTelemetry;
-use crate::walk::walk;
+use crate::walk::{Meter, walk};
 
 /// What one walk of each organization gave.
 #[derive(Debug)]
@@ -40,13 +40,16 @@ pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
         let client = client(config, configured, &in_flight, telemetry.clone())?;
         let options = walk_options(config, configured);
         walks.spawn(async move {
-            match walk(&client, &options, None, clock, &telemetry).await {
+            let meter = Arc::new(Meter::default());
+            organization.set_activity(Activity::Walking { start: clock.now(), meter: meter.clone() });
+            match walk(&client, &options, None, clock, &telemetry, &meter).await {
                 Ok(completed) => organization.publish(completed),
                 Err(failed) => {
                     tracing::error!(result = failed.error.result(), error = %failed.error, "walk failed");
                     organization.note_failure(&failed);
                 }
             }
+            organization.set_activity(Activity::default());
         });
     }
     walks.join_all().await;

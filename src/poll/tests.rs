@@ -210,3 +210,16 @@ async fn another_organization_is_held_back_and_then_a_new_baseline_without_chang
     let start = state.snapshot.as_ref().unwrap().summary.start.unix_milliseconds();
     assert_eq!(state.changes.since, Some(start), "changes are watched from here on");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_organization_tells_whether_it_walks_and_when_the_next_walk_is_due() {
+    let (organization, _) = poll(&[Answer::OneUser], Duration::from_secs(50)).await;
+    let Activity::Waiting { next: Some(next) } = &*organization.activity() else { panic!("it waits") };
+    about(u64::try_from(next.whole_unix_seconds()).unwrap() - 1_800_000_000, 100);
+    let (organization, _) = poll(&[Answer::Hang], Duration::from_secs(50)).await;
+    let after = organization.activity();
+    assert!(
+        matches!(*after, Activity::Waiting { next: None }),
+        "a walk given up leads to no other: {after:?}"
+    );
+}

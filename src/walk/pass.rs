@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::cursors::Cursors;
-use super::{Anomalies, Pages, Progress, limit};
+use super::{Anomalies, Meter, Pages, Progress, limit};
 use crate::admin_api::{Body, Error, Page};
 use crate::composition::Composition;
 use crate::roster;
@@ -32,6 +32,7 @@ pub(super) struct Pass<'w, P> {
     /// The most users, and the most cursors.
     most: usize,
     progress: &'w mut Progress,
+    meter: &'w Meter,
 }
 
 /// How a pass ended that did not fail.
@@ -65,6 +66,7 @@ impl<'w, P: Pages> Pass<'w, P> {
         roster: roster::Builder,
         most: usize,
         progress: &'w mut Progress,
+        meter: &'w Meter,
     ) -> Self {
         Self {
             pages,
@@ -76,6 +78,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             last_user: None,
             most,
             progress,
+            meter,
         }
     }
 
@@ -149,6 +152,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             return Err(self.invalid(&format!("the list has more than {} users or pages", self.most)));
         }
         self.progress.accepted += 1;
+        self.meter.set(self.progress.accepted, self.roster.len());
         if page.users.is_empty() {
             self.trail.push(place);
         } else {
