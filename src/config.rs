@@ -11,6 +11,7 @@ mod organizations;
 mod reference;
 mod settings;
 mod values;
+mod web_file;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use organizations::{SIMULATED_KEY, simulated_organizations};
 pub use reference::markdown;
 pub use settings::{Setting, User, all as settings};
 pub use values::{LogFormat, LogLevel, parse_duration, show_duration};
+pub use web_file::{WebConfig, reread_web_config};
 
 /// The environment, read once by whoever starts the program.
 pub type Environment = BTreeMap<String, String>;
@@ -42,6 +44,8 @@ pub struct Config {
     pub telemetry_path: String,
     /// Whether a request can ask for a reload.
     pub enable_lifecycle: bool,
+    /// Who may come in, as a file of its own says.
+    pub web_config: Option<WebConfig>,
     /// Certificates that are trusted besides the system's: path and PEM text.
     pub ca_file: Option<(String, Vec<u8>)>,
     /// The proxy for https.
@@ -129,6 +133,7 @@ impl Config {
             listen_addresses: listen_addresses(layers)?,
             telemetry_path,
             enable_lifecycle: layers.one("web.enable-lifecycle", values::boolean)?,
+            web_config: web_config(layers)?,
             ca_file,
             proxy,
             allow_http: layers.one("openai.allow-http", values::boolean)?,
@@ -159,6 +164,8 @@ impl Config {
             });
         let others = self.file.iter().map(PathBuf::from).chain(keys);
         let others = others.chain(self.ca_file.iter().map(|(path, _)| PathBuf::from(path)));
+        let web = self.web_config.iter().flat_map(|web| &web.reading.files);
+        let others = others.chain(web.map(|file| file.path().to_owned()));
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         match others.into_iter().find(|other| real(other) == real(state)) {
             Some(other) => Err(layers.error(
@@ -207,6 +214,25 @@ pub fn listen_addresses(layers: &Layers) -> Result<Vec<ListenAddress>, ConfigErr
         }
         false => Ok(addresses),
     }
+}
+
+/// The file of the web configuration, read.
+fn web_config(layers: &Layers) -> Result<Option<WebConfig>, ConfigError> {
+    let place = layers.place("web.config.file");
+    match layers.optional("web.config.file", |path| Ok::<_, String>(path.to_owned()))? {
+        Some(path) => web_file::read(&path, &place).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Whether the exporter that `layers` configure asks for TLS: nothing where its web configuration cannot be read.
+///
+/// # Errors
+///
+/// If the setting is wrong.
+pub fn asks_for_tls(layers: &Layers) -> Result<Option<bool>, ConfigError> {
+    let path = layers.optional("web.config.file", |path| Ok::<_, String>(path.to_owned()))?;
+    Ok(path.map_or(Some(false), |path| web_file::asks_for_tls(&path).ok()))
 }
 
 /// How to log, which has to be known before anything else can be said.

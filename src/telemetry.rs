@@ -25,9 +25,13 @@ pub struct Telemetry {
     walk_anomalies: IntCounterVec,
     http_requests: IntCounterVec,
     http_request_duration: HistogramVec,
+    tls_handshake_errors: IntCounterVec,
     state_writes: IntCounterVec,
     config_reload_successful: IntGauge,
     config_reload_success_timestamp: Gauge,
+    /// Without labels, and so without a series before there is a web configuration.
+    web_config_reload_successful: IntGaugeVec,
+    web_config_reload_success_timestamp: GaugeVec,
 }
 
 /// The handle of one organization.
@@ -59,14 +63,7 @@ impl Telemetry {
             api_request_duration: register(registry, histograms(&catalog::API_REQUEST_DURATION)),
             api_retries: register(registry, counters(&catalog::API_RETRIES)),
             api_response_bytes: register(registry, counters(&catalog::API_RESPONSE_BYTES)),
-            api_rate_limit_remaining: register(
-                registry,
-                GaugeVec::new(
-                    opts(&catalog::API_RATE_LIMIT_REMAINING),
-                    catalog::API_RATE_LIMIT_REMAINING.labels,
-                )
-                .expect("the catalog's names are valid"),
-            ),
+            api_rate_limit_remaining: register(registry, float_gauges(&catalog::API_RATE_LIMIT_REMAINING)),
             walk_anomalies: register(registry, counters(&catalog::WALK_ANOMALIES)),
             http_requests: register(registry, counters(&catalog::HTTP_REQUESTS)),
             http_request_duration: register(registry, histograms(&catalog::HTTP_REQUEST_DURATION)),
@@ -79,6 +76,12 @@ impl Telemetry {
                 registry,
                 Gauge::with_opts(opts(&catalog::CONFIG_RELOAD_SUCCESS_TIMESTAMP))
                     .expect("the catalog's names are valid"),
+            ),
+            tls_handshake_errors: register(registry, counters(&catalog::TLS_HANDSHAKE_ERRORS)),
+            web_config_reload_successful: register(registry, gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESSFUL)),
+            web_config_reload_success_timestamp: register(
+                registry,
+                float_gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP),
             ),
         }
     }
@@ -140,6 +143,29 @@ impl Telemetry {
     pub fn config_refused(&self) {
         self.config_reload_successful.set(0);
     }
+
+    /// TLS is served from now on, or still is: every reason why a handshake can fail is there.
+    pub fn tls_on(&self) {
+        for reason in catalog::TLS_HANDSHAKE_REASONS {
+            self.tls_handshake_errors.with_label_values(&[*reason]);
+        }
+    }
+
+    /// A handshake failed for `reason`, one of [`catalog::TLS_HANDSHAKE_REASONS`].
+    pub fn tls_handshake_error(&self, reason: &str) {
+        self.tls_handshake_errors.with_label_values(&[reason]).inc();
+    }
+
+    /// The web configuration was put in force at `unix_seconds`.
+    pub fn web_config_loaded(&self, unix_seconds: f64) {
+        self.web_config_reload_successful.with_label_values::<&str>(&[]).set(1);
+        self.web_config_reload_success_timestamp.with_label_values::<&str>(&[]).set(unix_seconds);
+    }
+
+    /// The web configuration was to be put in force, and the one before stays.
+    pub fn web_config_refused(&self) {
+        self.web_config_reload_successful.with_label_values::<&str>(&[]).set(0);
+    }
 }
 
 impl OrganizationTelemetry {
@@ -194,6 +220,10 @@ fn counters(family: &Family) -> IntCounterVec {
 
 fn gauges(family: &Family) -> IntGaugeVec {
     IntGaugeVec::new(opts(family), family.labels).expect("the catalog's names are valid")
+}
+
+fn float_gauges(family: &Family) -> GaugeVec {
+    GaugeVec::new(opts(family), family.labels).expect("the catalog's names are valid")
 }
 
 fn histograms(family: &Family) -> HistogramVec {

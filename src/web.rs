@@ -2,12 +2,14 @@
 //!
 //! It must not know how figures come about; a request is answered from memory, and never asks the API.
 
+pub mod guard;
 mod listener;
 mod page;
 mod reload;
 mod routes;
 mod server;
 
+pub use guard::Guard;
 pub use listener::{ListenAddress, ListenAddressError};
 pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;

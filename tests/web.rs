@@ -10,7 +10,7 @@ use openai_org_exporter::clock::Clock;
 use openai_org_exporter::exposition::{self, OrganizationCollector};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::web::{ListenAddress, Options, Reloads, Site, reloads, serve};
+use openai_org_exporter::web::{Guard, ListenAddress, Options, Reloads, Site, reloads, serve};
 use prometheus::Registry;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,11 +39,13 @@ async fn run_with(options: Options, reload: Option<Reloads>) -> Running {
     let collector = OrganizationCollector::new(board.clone(), clock, exposition::Options { changes: true });
     registry.register(Box::new(collector)).unwrap();
     let shutdown = CancellationToken::new();
+    let guard = Guard::open(&telemetry, clock);
     let site = Site {
         registry,
         board,
         clock,
         telemetry,
+        guard,
         telemetry_path: "/metrics".into(),
         reload,
         shutdown: shutdown.clone(),

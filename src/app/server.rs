@@ -17,12 +17,12 @@ use super::supervisor::{Prepared, Supervisor, Tools};
 use super::{MOST_REQUESTS_IN_FLIGHT, client};
 use crate::admin_api::{Client, InFlight};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, WebConfig, reread_web_config};
 use crate::exposition::{self, OrganizationCollector};
 use crate::snapshot::Board;
 use crate::state::Keeper;
 use crate::telemetry::Telemetry;
-use crate::web::{self, ReloadRequest, Reloads, Site};
+use crate::web::{self, Guard, ReloadRequest, Reloads, Site};
 
 /// The time that the last write of the state file may take.
 const KEEPING_ENDS_WITHIN: Duration = Duration::from_secs(3);
@@ -78,6 +78,7 @@ impl Server {
         registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options)))?;
         let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
         let liveness = Liveness::default();
+        let guard = guard(config, &telemetry, clock)?;
         let supervisor = Supervisor::new(
             config,
             Tools {
@@ -89,6 +90,7 @@ impl Server {
                 published: published.clone(),
                 telemetry: telemetry.clone(),
                 clock,
+                guard: guard.clone(),
                 manager: manager.clone(),
                 liveness: liveness.clone(),
                 shutdown: shutdown.clone(),
@@ -102,7 +104,7 @@ impl Server {
         let (reloads, requests) = web::reloads();
         let telemetry_path = config.telemetry_path.clone();
         let reload = config.enable_lifecycle.then(|| reloads.clone());
-        let site = Site { registry, board, clock, telemetry, telemetry_path, reload, shutdown };
+        let site = Site { registry, board, clock, telemetry, telemetry_path, guard, reload, shutdown };
         Ok(Self {
             listeners,
             addresses,
@@ -116,6 +118,11 @@ impl Server {
             reloads,
             requests,
         })
+    }
+
+    /// How its pages are asked for: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.site.guard.speaks_tls() { "https" } else { "http" }
     }
 
     /// Where reloads are asked for.
@@ -150,4 +157,14 @@ impl Server {
             let _ = timeout(KEEPING_ENDS_WITHIN, keeping).await;
         }
     }
+}
+
+/// Who stands at the door, as `config` says.
+fn guard(config: &Config, telemetry: &Telemetry, clock: Clock) -> anyhow::Result<Guard> {
+    let Some(WebConfig { path, reading }) = &config.web_config else {
+        return Ok(Guard::open(telemetry, clock));
+    };
+    let path = path.clone();
+    let read = Box::new(move || reread_web_config(&path));
+    Guard::new(reading.clone(), read, telemetry, clock).map_err(anyhow::Error::msg)
 }

@@ -27,7 +27,7 @@ use crate::poll::{Plan, Poller, Schedule};
 use crate::snapshot::{Board, Organization, OrganizationState, Timing};
 use crate::telemetry::{OrganizationTelemetry, Telemetry};
 use crate::walk::Pages;
-use crate::web::{ReloadOutcome, ReloadRequest};
+use crate::web::{Guard, ReloadOutcome, ReloadRequest};
 
 /// The time that reading a configuration may take: a file on a dead mount must not hold up all reloads to come.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,6 +51,8 @@ pub(super) struct Tools<P> {
     pub(super) published: Arc<Notify>,
     pub(super) telemetry: Telemetry,
     pub(super) clock: Clock,
+    /// Who is told of a web configuration that was read with the rest.
+    pub(super) guard: Guard,
     /// Who is told of reloads.
     pub(super) manager: ServiceManager,
     /// Who must know when a poller, or the supervisor, is gone.
@@ -255,6 +257,7 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
             Ok(prepared) => {
                 let report = self.apply(prepared, |_, _| OrganizationState::default()).await;
                 self.tools.telemetry.config_loaded(self.tools.clock.now().unix_seconds());
+                self.tell_guard().await;
                 Ok(self.announce(&report))
             }
             Err(error) => {
@@ -285,6 +288,15 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
             );
         };
         self.prepare(reading.context("the configuration cannot be read, by a fault of the exporter")??).await
+    }
+
+    /// Another file takes a restart; what it says does not.
+    async fn tell_guard(&self) {
+        if let Some(web) = &self.in_force.web_config
+            && change::web_config_path(&self.at_start) == Some(&web.path)
+        {
+            self.tools.guard.reload(web.reading.clone()).await;
+        }
     }
 
     /// Logs what a reload did, and gives it in one line.

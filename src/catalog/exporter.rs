@@ -13,9 +13,12 @@ pub(super) const FAMILIES: &[&Family] = &[
     &WALK_ANOMALIES,
     &HTTP_REQUESTS,
     &HTTP_REQUEST_DURATION,
+    &TLS_HANDSHAKE_ERRORS,
     &STATE_WRITES,
     &CONFIG_RELOAD_SUCCESSFUL,
     &CONFIG_RELOAD_SUCCESS_TIMESTAMP,
+    &WEB_CONFIG_RELOAD_SUCCESSFUL,
+    &WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP,
     &BUILD_INFO,
 ];
 
@@ -59,6 +62,21 @@ pub const ANOMALY_KINDS: &[&str] = &[
     "implausible_drop",
     "different_organization",
     "segment_mismatch",
+];
+
+/// The values of `reason` in [`TLS_HANDSHAKE_ERRORS`].
+pub const TLS_HANDSHAKE_REASONS: &[&str] = &[
+    "not_tls",
+    "timeout",
+    "closed",
+    "version_or_cipher",
+    "no_certificate",
+    "expired_certificate",
+    "unknown_authority",
+    "name_not_allowed",
+    "bad_certificate",
+    "refused_by_client",
+    "other",
 ];
 
 /// The values of `result` in [`STATE_WRITES`]: how it went well, and how not.
@@ -145,6 +163,15 @@ pub const HTTP_REQUEST_DURATION: Family = Family {
     part: Part::Exporter,
 };
 
+/// Handshakes of TLS that failed.
+pub const TLS_HANDSHAKE_ERRORS: Family = Family {
+    name: "openai_org_exporter_tls_handshake_errors_total",
+    help: "Connections to the exporter whose TLS handshake failed, by reason; absent where no TLS is served.",
+    kind: Kind::Counter,
+    labels: &["reason"],
+    part: Part::Exporter,
+};
+
 /// Writes of the state file.
 pub const STATE_WRITES: Family = Family {
     name: "openai_org_exporter_state_writes_total",
@@ -167,6 +194,24 @@ pub const CONFIG_RELOAD_SUCCESSFUL: Family = Family {
 pub const CONFIG_RELOAD_SUCCESS_TIMESTAMP: Family = Family {
     name: "openai_org_exporter_config_last_reload_success_timestamp_seconds",
     help: "Time of the latest successful load of the configuration, in Unix seconds.",
+    kind: Kind::Gauge,
+    labels: &[],
+    part: Part::Exporter,
+};
+
+/// Whether the web configuration is the one on disk.
+pub const WEB_CONFIG_RELOAD_SUCCESSFUL: Family = Family {
+    name: "openai_org_exporter_web_config_last_reload_successful",
+    help: "1 if the web configuration and the files it names are in force as they were last read; absent without --web.config.file.",
+    kind: Kind::Gauge,
+    labels: &[],
+    part: Part::Exporter,
+};
+
+/// When the web configuration was put in force.
+pub const WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP: Family = Family {
+    name: "openai_org_exporter_web_config_last_reload_success_timestamp_seconds",
+    help: "Time when the web configuration in force was read, in Unix seconds; absent without --web.config.file.",
     kind: Kind::Gauge,
     labels: &[],
     part: Part::Exporter,

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    ANOMALY_KINDS, API_CODES, Family, Kind, Part, RETRY_REASONS, STATE_WRITE_RESULTS, WALK_RESULTS, all,
+    ANOMALY_KINDS, API_CODES, Family, Kind, Part, RETRY_REASONS, STATE_WRITE_RESULTS, TLS_HANDSHAKE_REASONS,
+    WALK_RESULTS, all,
 };
 
 /// The whole of `docs/metrics.md`.
@@ -31,6 +32,10 @@ pub fn markdown() -> String {
         ("`code` of `openai_org_exporter_api_requests_total`, others as they come", API_CODES),
         ("`reason` of `openai_org_exporter_api_retries_total`", RETRY_REASONS),
         ("`kind` of `openai_org_exporter_walk_anomalies_total`", ANOMALY_KINDS),
+        (
+            "`reason` of `openai_org_exporter_tls_handshake_errors_total`, where TLS is served",
+            TLS_HANDSHAKE_REASONS,
+        ),
         ("`result` of `openai_org_exporter_state_writes_total`", &STATE_WRITE_RESULTS),
     ] {
         let _ = writeln!(page, "- {label}: `{}`", values.join("`, `"));

@@ -49,20 +49,20 @@ fn welcome(config: &Config, server: &Server) -> String {
         ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
         _ => address.to_string(),
     });
-    let path = &config.telemetry_path;
+    let (scheme, path) = (server.scheme(), &config.telemetry_path);
     let watched = match config.organizations.len() {
         1 => "A simulated organization is".to_owned(),
         many => format!("{many} simulated organizations are"),
     };
     format!(
         "\n{watched} being watched. Nothing leaves this machine.\n\n\
-         \x20 http://{address}{path}   the metrics, as Prometheus scrapes them\n\
-         \x20 http://{address}/          the state of things in a line\n\n\
+         \x20 {scheme}://{address}{path}   the metrics, as Prometheus scrapes them\n\
+         \x20 {scheme}://{address}/          the state of things in a line\n\n\
          Look at these; they move as people join, leave and are promoted:\n\n\
-         \x20 curl -s http://{address}{path} | grep '^openai_org_users{{'\n\
-         \x20 curl -s http://{address}{path} | grep api_key_stale\n\
-         \x20 curl -s http://{address}{path} | grep -E 'changes_total|role_grants_total'\n\
-         \x20 curl -s http://{address}{path} | grep snapshot_timestamp\n\n\
+         \x20 curl -s {scheme}://{address}{path} | grep '^openai_org_users{{'\n\
+         \x20 curl -s {scheme}://{address}{path} | grep api_key_stale\n\
+         \x20 curl -s {scheme}://{address}{path} | grep -E 'changes_total|role_grants_total'\n\
+         \x20 curl -s {scheme}://{address}{path} | grep snapshot_timestamp\n\n\
          Stop it with Ctrl-C.\n"
     )
 }

@@ -18,6 +18,9 @@ pub(super) fn yaml(config: &Config) -> String {
     line(format!("  listen_address: [{}]", listen.join(", ")));
     line(format!("  telemetry_path: {}", quoted(&config.telemetry_path)));
     line(format!("  enable_lifecycle: {}", config.enable_lifecycle));
+    if let Some(web) = &config.web_config {
+        line(format!("  config_file: {} # {}", quoted(&web.path), web.summary()));
+    }
     line("openai:".into());
     if let Some((path, _)) = &config.ca_file {
         line(format!("  ca_file: {}", quoted(path)));

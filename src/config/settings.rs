@@ -117,6 +117,15 @@ const ALL: &[Setting] = &[
         WEB,
         "Whether POST /-/reload reloads the configuration; SIGHUP always does",
     ),
+    setting(
+        "Web",
+        "web.config.file",
+        "web.config_file",
+        "FILE",
+        "",
+        &[Serve, Demo, CheckConfig, Healthcheck],
+        "YAML file about TLS, passwords, rate limit and headers, in the format of Prometheus' exporter-toolkit",
+    ),
     per_organization(setting(
         "OpenAI",
         "openai.base-url",

@@ -12,6 +12,8 @@ use super::error::{ConfigError, Place};
 pub(super) struct Node {
     pub(super) place: Place,
     pub(super) value: Value,
+    /// Whether it is a number, `true` or `false`, without quotes.
+    pub(super) typed: bool,
 }
 
 /// What a piece is.
@@ -54,7 +56,8 @@ struct Raw(Spanned<RawValue>);
 
 enum RawValue {
     Nothing,
-    Scalar(String),
+    Typed(String),
+    Text(String),
     List(Vec<Raw>),
     Map(Vec<(Spanned<String>, Raw)>),
 }
@@ -62,9 +65,10 @@ enum RawValue {
 impl Raw {
     fn into_node(self, path: &str) -> Node {
         let place = |location: serde_saphyr::Location| Place::file(path, location.line(), location.column());
+        let typed = matches!(self.0.value, RawValue::Typed(_));
         let value = match self.0.value {
             RawValue::Nothing => Value::Nothing,
-            RawValue::Scalar(text) => Value::Scalar(text),
+            RawValue::Typed(text) | RawValue::Text(text) => Value::Scalar(text),
             RawValue::List(list) => Value::List(list.into_iter().map(|raw| raw.into_node(path)).collect()),
             RawValue::Map(map) => Value::Map(
                 map.into_iter()
@@ -74,7 +78,7 @@ impl Raw {
                     .collect(),
             ),
         };
-        Node { place: place(self.0.referenced), value }
+        Node { place: place(self.0.referenced), value, typed }
     }
 }
 
@@ -99,23 +103,23 @@ impl<'de> Deserialize<'de> for RawValue {
             }
 
             fn visit_bool<E>(self, value: bool) -> Result<RawValue, E> {
-                Ok(RawValue::Scalar(value.to_string()))
+                Ok(RawValue::Typed(value.to_string()))
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<RawValue, E> {
-                Ok(RawValue::Scalar(value.to_string()))
+                Ok(RawValue::Typed(value.to_string()))
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<RawValue, E> {
-                Ok(RawValue::Scalar(value.to_string()))
+                Ok(RawValue::Typed(value.to_string()))
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<RawValue, E> {
-                Ok(RawValue::Scalar(value.to_string()))
+                Ok(RawValue::Typed(value.to_string()))
             }
 
             fn visit_str<E>(self, value: &str) -> Result<RawValue, E> {
-                Ok(RawValue::Scalar(value.to_owned()))
+                Ok(RawValue::Text(value.to_owned()))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawValue, A::Error> {
@@ -161,6 +165,14 @@ mod tests {
             list.iter().map(|node| format!("{:?} {}", node.value, node.place)).collect();
         assert_eq!(scalars, ["Scalar(\"007\") a.yaml:3:5", "Scalar(\"true\") a.yaml:4:5"]);
         assert!(matches!(map[2].1.value, Value::Nothing));
+    }
+
+    #[test]
+    fn numbers_and_truth_values_are_told_from_texts() {
+        let node = parse("a.yaml", "[true, 1, -1, 1.5, yes, 'true', \"1\", 007, a, null]").unwrap();
+        let Value::List(list) = node.value else { panic!() };
+        let typed: Vec<bool> = list.iter().map(|node| node.typed).collect();
+        assert_eq!(typed, [true, true, true, true, true, false, false, false, false, false]);
     }
 
     #[test]

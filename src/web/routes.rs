@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
+use super::guard::{Guard, Refusal};
 use super::page;
 use super::reload::{NotAsked, Reloads};
 use crate::clock::Clock;
@@ -34,6 +35,8 @@ pub struct Site {
     pub telemetry: Telemetry,
     /// The path of the exposition.
     pub telemetry_path: String,
+    /// Who may come in.
+    pub guard: Guard,
     /// Where `/-/reload` asks for a reload; nothing where that is not enabled.
     pub reload: Option<Reloads>,
     /// Cancelled when the process is about to end.
@@ -57,16 +60,24 @@ impl Site {
     pub async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let start = Instant::now();
         let route = self.route(request.uri().path());
-        let mut response = match *request.method() {
+        let mut response = match self.guard.admit(request.headers(), route.is_open()).await {
+            Ok(()) => self.admitted(request.method(), route).await,
+            Err(refusal) => refused(refusal),
+        };
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        self.guard.decorate(response.headers_mut());
+        self.telemetry.http_request(route.name(), response.status().as_u16(), start.elapsed());
+        response
+    }
+
+    async fn admitted(&self, method: &Method, route: Route) -> Response<Full<Bytes>> {
+        match *method {
             _ if route == Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
             Method::POST | Method::PUT if route == Route::Reload => self.reload().await,
             _ if route == Route::Reload => not_allowed("Use POST or PUT here.\n", "POST, PUT"),
             Method::GET | Method::HEAD => self.get(route),
             _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),
-        };
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        self.telemetry.http_request(route.name(), response.status().as_u16(), start.elapsed());
-        response
+        }
     }
 
     fn route(&self, path: &str) -> Route {
@@ -137,6 +148,11 @@ impl Site {
 }
 
 impl Route {
+    /// Whether it is answered to all. Probes name nobody and nothing.
+    fn is_open(self) -> bool {
+        matches!(self, Route::Healthy | Route::Ready)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Route::Metrics => "metrics",
@@ -148,6 +164,12 @@ impl Route {
             Route::Unknown => "other",
         }
     }
+}
+
+fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+    let mut response = text(refusal.status(), refusal.text());
+    refusal.add_headers(response.headers_mut());
+    response
 }
 
 fn not_allowed(body: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {

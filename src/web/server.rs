@@ -86,6 +86,13 @@ async fn accept(
 /// Serves one connection until it ends, or until the shutdown and the end of the request under way.
 async fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: Arc<Site>, header_timeout: Duration) {
     let shutdown: CancellationToken = site.shutdown.clone();
+    let stream = tokio::select! {
+        transport = site.guard.handshake(stream) => match transport {
+            Ok(transport) => transport,
+            Err(_) => return,
+        },
+        () = shutdown.cancelled() => return,
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let site = site.clone();
         async move { Ok::<_, Infallible>(site.answer(&request).await) }

@@ -66,11 +66,17 @@ pub(super) fn only_at_start(start: &Config, now: &Config) -> Vec<&'static str> {
         ("web.listen-address", start.listen_addresses != now.listen_addresses),
         ("web.telemetry-path", start.telemetry_path != now.telemetry_path),
         ("web.enable-lifecycle", start.enable_lifecycle != now.enable_lifecycle),
+        ("web.config.file", web_config_path(start) != web_config_path(now)),
         ("state.file", start.state_file != now.state_file),
         ("log.level", start.log.level != now.log.level),
         ("log.format", start.log.format != now.log.format),
     ];
     settings.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
+/// What it says may change at any time.
+pub(super) fn web_config_path(config: &Config) -> Option<&str> {
+    config.web_config.as_ref().map(|web| web.path.as_str())
 }
 
 impl Report {

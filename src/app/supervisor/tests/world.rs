@@ -126,6 +126,7 @@ impl World {
         let shutdown = CancellationToken::new();
         let liveness = Liveness::default();
         let tools = Tools {
+            guard: Guard::open(&telemetry, clock),
             read: Arc::new(read),
             make_pages: Arc::new(make_pages),
             board,
