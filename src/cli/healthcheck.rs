@@ -1,33 +1,64 @@
 //! `healthcheck`: asks a running exporter on this machine whether it is healthy.
 
+mod tls;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{DONE, Failure, block_on, say};
-use crate::config::{Layers, listen_addresses};
+use crate::config::{Layers, asks_for_tls, listen_addresses};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     let authority = listen_addresses(layers)?.remove(0).local_authority();
-    block_on(false, async {
-        timeout(PATIENCE, ask(&authority))
-            .await
-            .with_context(|| format!("no answer from http://{authority}/-/healthy within 3 s"))?
-            .with_context(|| format!("http://{authority}/-/healthy"))
+    // A web configuration that became unreadable changes nothing for an exporter that runs.
+    let schemes: &[&str] = match asks_for_tls(layers)? {
+        Some(true) => &["https"],
+        Some(false) => &["http"],
+        None => &["https", "http"],
+    };
+    let healthy = block_on(false, async {
+        let mut outcome = Err(anyhow::anyhow!("nothing was asked"));
+        for scheme in schemes {
+            let url = format!("{scheme}://{authority}/-/healthy");
+            outcome = timeout(PATIENCE, ask(scheme, &authority))
+                .await
+                .with_context(|| format!("no answer from {url} within 3 s"))
+                .and_then(|asked| asked.with_context(|| url.clone()))
+                .map(|how| format!("{url}: {how}\n"));
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
     })??;
-    say(&format!("http://{authority}/-/healthy: healthy\n"))?;
+    say(&healthy)?;
     Ok(DONE)
 }
 
-async fn ask(authority: &str) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(authority).await.context("cannot connect")?;
+/// Asks, and says how it is if it is healthy.
+async fn ask(scheme: &str, authority: &str) -> anyhow::Result<&'static str> {
+    let stream = TcpStream::connect(authority).await.context("cannot connect")?;
+    if scheme == "http" {
+        return exchange(stream, authority).await.map(|()| "healthy");
+    }
+    let asked = async { exchange(tls::connect(stream).await?, authority).await };
+    match asked.await {
+        // Nobody but an exporter that works, and that knows its web configuration, says so.
+        Err(error) if tls::wants_a_certificate(&error) => Ok("healthy, and wants a client certificate"),
+        outcome => outcome.map(|()| "healthy"),
+    }
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, authority: &str) -> anyhow::Result<()> {
     let request = format!("GET /-/healthy HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer).await?;
     if !answer.starts_with(b"HTTP/1.1 200 ") {
