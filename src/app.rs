@@ -18,7 +18,7 @@ use crate::config::{Config, KeySource, Organization};
 use crate::telemetry::OrganizationTelemetry;
 use crate::walk;
 
-pub use logging::init as init_logging;
+pub use logging::{init as init_logging, init_to as init_logging_to};
 pub use notify::ServiceManager;
 pub use once::{Once, once};
 pub use server::Server;

@@ -8,6 +8,7 @@ mod demo;
 mod docs;
 mod healthcheck;
 mod once;
+mod progress;
 mod serve;
 mod simulate;
 

@@ -26,7 +26,7 @@
 //! | `web` | hyper server, routes, limits, status page | `clock`, `exposition`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
-//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `walk` |
+//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `snapshot`, `walk` |
 //! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;

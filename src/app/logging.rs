@@ -2,6 +2,7 @@
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -12,6 +13,14 @@ use crate::config::{Log, LogFormat, LogLevel};
 ///
 /// What libraries say is kept to warnings: their traces could show what a request carries.
 pub fn init(log: Log) {
+    init_to(log, std::io::stderr);
+}
+
+/// The same, with lines going to `writer`, one write for each.
+pub fn init_to<W>(log: Log, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let level = match log.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -23,11 +32,9 @@ pub fn init(log: Log) {
         .with_target(env!("CARGO_CRATE_NAME"), level)
         .with_default(level.min(LevelFilter::WARN));
     let lines = match log.format {
-        LogFormat::Logfmt => {
-            tracing_logfmt::builder().with_target(false).layer().with_writer(std::io::stderr).boxed()
-        }
+        LogFormat::Logfmt => tracing_logfmt::builder().with_target(false).layer().with_writer(writer).boxed(),
         LogFormat::Json => {
-            fmt::layer().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).boxed()
+            fmt::layer().json().flatten_event(true).with_target(false).with_writer(writer).boxed()
         }
     };
     let _ = Registry::default().with(lines.with_filter(ours)).try_init();

@@ -23,13 +23,13 @@ pub struct Once {
     pub complete: bool,
 }
 
-/// Walks each organization of `config` once, all at a time. What goes wrong is logged.
+/// Walks each organization of `config` once, all at a time. What goes wrong is logged. `board` gets them to look on.
 ///
 /// # Errors
 ///
 /// If a client cannot be made, or the exposition cannot be written.
-pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
-    let mut walks = JoinSet::new();
+pub async fn once(config: &Config, clock: Clock, board: Arc<Board>) -> anyhow::Result<Once> {
+    let mut walks = Vec::new();
     let mut organizations = Vec::new();
     let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
     for configured in &config.organizations {
@@ -39,7 +39,7 @@ pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
         let telemetry = OrganizationTelemetry::detached(&configured.name);
         let client = client(config, configured, &in_flight, telemetry.clone())?;
         let options = walk_options(config, configured);
-        walks.spawn(async move {
+        walks.push(async move {
             let meter = Arc::new(Meter::default());
             organization.set_activity(Activity::Walking { start: clock.now(), meter: meter.clone() });
             match walk(&client, &options, None, clock, &telemetry, &meter).await {
@@ -52,11 +52,11 @@ pub async fn once(config: &Config, clock: Clock) -> anyhow::Result<Once> {
             organization.set_activity(Activity::default());
         });
     }
-    walks.join_all().await;
-    let board = Board::new(organizations);
+    board.replace(organizations);
+    walks.into_iter().collect::<JoinSet<_>>().join_all().await;
     let (incomplete, _) = board.without_fresh_snapshot(&clock.now());
     let registry = Registry::new();
     let options = exposition::Options { changes: false };
-    registry.register(Box::new(OrganizationCollector::new(Arc::new(board), clock, options)))?;
+    registry.register(Box::new(OrganizationCollector::new(board, clock, options)))?;
     Ok(Once { exposition: exposition::render(&registry)?, complete: incomplete == 0 })
 }

@@ -125,6 +125,11 @@ impl Server {
         if self.site.guard.speaks_tls() { "https" } else { "http" }
     }
 
+    /// The organizations watched, to look on.
+    pub fn board(&self) -> Arc<Board> {
+        self.site.board.clone()
+    }
+
     /// Where reloads are asked for.
     pub fn reloads(&self) -> Reloads {
         self.reloads.clone()

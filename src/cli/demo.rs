@@ -6,15 +6,18 @@ use std::process;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::progress::Progress;
 use super::simulate::{number, rate};
 use super::{DONE, Failure, block_on, say, serve::announce};
-use crate::app::{Hangups, Server, ServiceManager, init_logging, shutdown_on_signals};
+use crate::app::{Hangups, Server, ServiceManager, init_logging_to, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, SIMULATED_KEY, simulated_organizations};
 use crate::simulator::{self, Simulator};
 
 pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
-    init_logging(config::log(&layers)?);
+    let log = config::log(&layers)?;
+    let progress = Progress::new(&log, layers.environment());
+    init_logging_to(log, progress.log_writer());
     let options = simulator::Options {
         organizations: simulated_organizations(&layers)?,
         users: layers.one("users", number::<u32>)? as usize,
@@ -34,11 +37,14 @@ pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
         let hangups = Hangups::catch()?;
         let manager = ServiceManager::from_environment(layers.environment(), process::id());
         let read = move || Config::from_layers(&layers.reread()?);
-        let server = Server::bind(&config, Clock::system(), shutdown.clone(), read, manager).await?;
+        let clock = Clock::system();
+        let server = Server::bind(&config, clock, shutdown.clone(), read, manager).await?;
         announce(&config, &server);
         hangups.reload_by(server.reloads());
         say(&welcome(&config, &server))?;
-        tokio::join!(simulator.run(shutdown), server.run());
+        let (board, ended) = (server.board(), shutdown.clone());
+        let watching = ended.run_until_cancelled(progress.watch(&board, clock));
+        tokio::join!(simulator.run(shutdown), server.run(), watching);
         Ok(DONE)
     })?
 }

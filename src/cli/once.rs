@@ -3,27 +3,38 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::progress::Progress;
 use super::{DONE, FAILED, Failure, block_on};
-use crate::app::{init_logging, once, shutdown_on_signals};
+use crate::app::{init_logging_to, once, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers};
+use crate::snapshot::Board;
+
+/// What `--output` calls it.
+const STANDARD_OUTPUT: &str = "-";
 
 pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
-    init_logging(config::log(layers)?);
+    let log = config::log(layers)?;
+    let progress = Progress::new(&log, layers.environment());
+    init_logging_to(log, progress.log_writer());
     let config = Config::from_layers(layers)?;
     let output = layers.optional("output", |path| Ok::<_, String>(PathBuf::from(path)))?;
+    let output = output.filter(|path| path.as_os_str() != STANDARD_OUTPUT);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let walked = block_on(false, async {
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
+        let (board, clock) = (Arc::new(Board::default()), Clock::system());
         tokio::select! {
-            walked = once(&config, Clock::system()) => walked,
+            walked = once(&config, clock, board.clone()) => walked,
+            never = progress.watch(&board, clock) => match never {},
             () = shutdown.cancelled() => Err(anyhow::anyhow!("stopped by a signal; nothing was written")),
         }
     })??;

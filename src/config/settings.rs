@@ -343,7 +343,7 @@ const ALL: &[Setting] = &[
         "FILE",
         "",
         &[Once],
-        "File to write, atomically, instead of standard output",
+        "File to write, atomically, instead of standard output; - is standard output",
     ),
     setting(
         "Logging",
