@@ -167,8 +167,8 @@ class ProgressOfOnce(unittest.TestCase):
 class ProgressOfDemo(unittest.TestCase):
     def test_the_welcome_stands_and_the_line_below_tells_the_last_walk_and_the_next(self):
         with terminal(*demo("--users=500"), columns=300, rows=100) as screen:
-            screen.find(r"walked 0 s ago: [45]\d\d users, \d pages; next in 5 s\Z")
-            screen.find(r"walked 1 s ago: [45]\d\d users, \d pages; next in 4 s\Z")
+            screen.find(r"walked 0 s ago: [45]\d\d users, \d pages; next in [345] s\Z")
+            screen.find(r"walked 1 s ago: [45]\d\d users, \d pages; next in [234] s\Z")
             welcome = screen.rows
             screen.type(INTERRUPT)
             self.assertEqual(screen.wait(), 0)
