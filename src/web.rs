@@ -7,6 +7,7 @@ mod listener;
 mod page;
 mod reload;
 mod routes;
+mod security_headers;
 mod server;
 
 pub use guard::Guard;

@@ -70,6 +70,16 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> (String, String) 
     (head.to_lowercase(), body.to_owned())
 }
 
+/// What each answer carries, a page's own Content-Security-Policy included.
+const SECURITY_HEADERS: [&str; 6] = [
+    "content-security-policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options: nosniff\r\n",
+    "x-frame-options: deny\r\n",
+    "referrer-policy: no-referrer\r\n",
+    "cross-origin-resource-policy: same-origin\r\n",
+    "cache-control: no-store\r\n",
+];
+
 #[tokio::test]
 async fn each_route_answers_with_its_status_and_type() {
     let server = run(Options::default()).await;
@@ -96,7 +106,9 @@ async fn each_route_answers_with_its_status_and_type() {
         let (head, text) = ask(server.address, "GET", path).await;
         assert!(head.starts_with(&format!("http/1.1 {status}\r\n")), "{path}: {head}");
         assert!(head.contains(&format!("content-type: {content_type}\r\n")), "{path}: {head}");
-        assert!(head.contains("x-content-type-options: nosniff"), "{path}: {head}");
+        for header in SECURITY_HEADERS {
+            assert!(head.contains(header), "{path}: {head}");
+        }
         assert!(text.contains(body), "{path}: {text}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::guard::{Guard, Refusal};
 use super::page;
 use super::reload::{NotAsked, Reloads};
+use super::security_headers::security_headers;
 use crate::clock::Clock;
 use crate::exposition;
 use crate::snapshot::Board;
@@ -20,7 +21,6 @@ use crate::telemetry::Telemetry;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
-const X_CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
 /// Everything that is served.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Site {
             Ok(()) => self.admitted(request.method(), route).await,
             Err(refusal) => refused(refusal),
         };
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        security_headers(&mut response);
         self.guard.decorate(response.headers_mut());
         self.telemetry.http_request(route.name(), response.status().as_u16(), start.elapsed());
         response
