@@ -46,6 +46,8 @@ pub struct Config {
     pub enable_lifecycle: bool,
     /// Who may come in, as a file of its own says.
     pub web_config: Option<WebConfig>,
+    /// Connections at a time.
+    pub max_connections: usize,
     /// Certificates that are trusted besides the system's: path and PEM text.
     pub ca_file: Option<(String, Vec<u8>)>,
     /// The proxy for https.
@@ -134,6 +136,7 @@ impl Config {
             telemetry_path,
             enable_lifecycle: layers.one("web.enable-lifecycle", values::boolean)?,
             web_config: web_config(layers)?,
+            max_connections: layers.one("web.max-connections", values::number_in::<1, 65_536>)?,
             ca_file,
             proxy,
             allow_http: layers.one("openai.allow-http", values::boolean)?,

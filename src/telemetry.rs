@@ -26,6 +26,8 @@ pub struct Telemetry {
     http_requests: IntCounterVec,
     http_request_duration: HistogramVec,
     tls_handshake_errors: IntCounterVec,
+    http_connections: IntGauge,
+    http_connections_closed_early: IntCounterVec,
     state_writes: IntCounterVec,
     config_reload_successful: IntGauge,
     config_reload_success_timestamp: Gauge,
@@ -56,8 +58,14 @@ impl Telemetry {
         for result in catalog::STATE_WRITE_RESULTS {
             state_writes.with_label_values(&[result]);
         }
+        let http_connections_closed_early =
+            register(registry, counters(&catalog::HTTP_CONNECTIONS_CLOSED_EARLY));
+        for reason in catalog::CLOSED_EARLY_REASONS {
+            http_connections_closed_early.with_label_values(&[reason]);
+        }
         Self {
             state_writes,
+            http_connections_closed_early,
             walks: register(registry, counters(&catalog::WALKS)),
             api_requests: register(registry, counters(&catalog::API_REQUESTS)),
             api_request_duration: register(registry, histograms(&catalog::API_REQUEST_DURATION)),
@@ -67,6 +75,10 @@ impl Telemetry {
             walk_anomalies: register(registry, counters(&catalog::WALK_ANOMALIES)),
             http_requests: register(registry, counters(&catalog::HTTP_REQUESTS)),
             http_request_duration: register(registry, histograms(&catalog::HTTP_REQUEST_DURATION)),
+            http_connections: register(
+                registry,
+                IntGauge::with_opts(opts(&catalog::HTTP_CONNECTIONS)).expect("the catalog's names are valid"),
+            ),
             config_reload_successful: register(
                 registry,
                 IntGauge::with_opts(opts(&catalog::CONFIG_RELOAD_SUCCESSFUL))
@@ -125,6 +137,16 @@ impl Telemetry {
     pub fn http_request(&self, handler: &str, code: u16, duration: Duration) {
         self.http_requests.with_label_values(&[&code.to_string(), handler]).inc();
         self.http_request_duration.with_label_values(&[handler]).observe(duration.as_secs_f64());
+    }
+
+    /// So many connections are open.
+    pub fn http_connections(&self, open: usize) {
+        self.http_connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// A connection was closed early for `reason`, one of [`catalog::CLOSED_EARLY_REASONS`].
+    pub fn http_connection_closed_early(&self, reason: &str) {
+        self.http_connections_closed_early.with_label_values(&[reason]).inc();
     }
 
     /// The state file was written, or could not be.

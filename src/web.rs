@@ -11,7 +11,7 @@ mod security_headers;
 mod server;
 
 pub use guard::Guard;
-pub use listener::{ListenAddress, ListenAddressError};
+pub use listener::{ListenAddress, ListenAddressError, Listener};
 pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;
 #[cfg(fuzzing)]

@@ -232,33 +232,6 @@ async fn one_connection_serves_many_requests() {
 }
 
 #[tokio::test]
-async fn a_header_that_does_not_come_to_an_end_closes_the_connection() {
-    let server = run(Options { header_timeout: Duration::from_millis(200), ..Options::default() }).await;
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
-    let mut answer = Vec::new();
-    timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
-    assert!(!answer.starts_with(b"HTTP/1.1 200"));
-}
-
-#[tokio::test]
-async fn beyond_the_limit_a_connection_waits_for_another_to_end() {
-    let server = run(Options { max_connections: 1, ..Options::default() }).await;
-    let first = TcpStream::connect(server.address).await.unwrap();
-    let address = server.address;
-    let second = tokio::spawn(async move { ask(address, "GET", "/-/healthy").await });
-    // The first one is served, so it holds the place.
-    let (mut reading, mut writing) = first.into_split();
-    writing.write_all(b"GET /-/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut answer = vec![0; 1024];
-    assert!(reading.read(&mut answer).await.unwrap() > 0);
-    assert!(!second.is_finished());
-    drop((reading, writing));
-    let (head, _) = timeout(Duration::from_secs(10), second).await.unwrap().unwrap();
-    assert!(head.starts_with("http/1.1 200"));
-}
-
-#[tokio::test]
 async fn a_shutdown_closes_idle_connections_and_the_listener() {
     let server = run(Options::default()).await;
     let mut idle = TcpStream::connect(server.address).await.unwrap();

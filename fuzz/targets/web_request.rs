@@ -90,15 +90,16 @@ fn are_well_formed(mut answers: &[u8], may_be_head: bool) {
         };
         let status = answer.code.expect("an answer has a status");
         assert!(
-            matches!(status, 200 | 400 | 403 | 404 | 405 | 414 | 431 | 500 | 503 | 505),
+            matches!(status, 100 | 200 | 400 | 403 | 404 | 405 | 408 | 413 | 431 | 500 | 501 | 503),
             "answered {status}"
         );
-        let is_ours = !matches!(status, 400 | 414 | 431 | 505);
-        if is_ours {
-            assert_eq!(header("x-content-type-options"), Some("nosniff"));
-            assert!(header("content-type").is_some());
-        }
         let size: usize = header("content-length").map_or(0, |size| size.parse().expect("a number"));
+        if size > 0 {
+            assert_eq!(header("x-content-type-options"), Some("nosniff"));
+            assert!(header("content-type").is_some() && header("content-security-policy").is_some());
+        }
+        let is_refused = matches!(status, 400 | 408 | 413 | 431 | 501);
+        assert!(!is_refused || header("connection") == Some("close"), "goes on after {status}");
         let rest = &answers[length..];
         let begins_another = |rest: &[u8]| rest.is_empty() || rest.starts_with(b"HTTP/1.");
         answers = match rest.split_at_checked(size) {

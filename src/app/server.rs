@@ -30,6 +30,7 @@ const KEEPING_ENDS_WITHIN: Duration = Duration::from_secs(3);
 /// An exporter that listens, and has not begun yet.
 pub struct Server {
     listeners: Vec<TcpListener>,
+    web: web::Options,
     addresses: Vec<SocketAddr>,
     site: Site,
     supervisor: Supervisor<Client>,
@@ -107,6 +108,7 @@ impl Server {
         let site = Site { registry, board, clock, telemetry, telemetry_path, guard, reload, shutdown };
         Ok(Self {
             listeners,
+            web: web::Options { max_connections: config.max_connections, ..web::Options::default() },
             addresses,
             site,
             supervisor,
@@ -153,7 +155,7 @@ impl Server {
         // The listeners are open: who connects from now on is answered.
         self.manager.ready(&status());
         let attending = tokio::spawn(self.manager.attend(status, self.liveness, shutdown));
-        web::serve(self.listeners, Arc::new(self.site), web::Options::default()).await;
+        web::serve(self.listeners, Arc::new(self.site), self.web).await;
         let _ = attending.await;
         // Pollers stop at once; this is for the last log line of a walk.
         let _ = timeout(Duration::from_millis(500), supervising).await;

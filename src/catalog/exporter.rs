@@ -14,6 +14,8 @@ pub(super) const FAMILIES: &[&Family] = &[
     &HTTP_REQUESTS,
     &HTTP_REQUEST_DURATION,
     &TLS_HANDSHAKE_ERRORS,
+    &HTTP_CONNECTIONS,
+    &HTTP_CONNECTIONS_CLOSED_EARLY,
     &STATE_WRITES,
     &CONFIG_RELOAD_SUCCESSFUL,
     &CONFIG_RELOAD_SUCCESS_TIMESTAMP,
@@ -78,6 +80,10 @@ pub const TLS_HANDSHAKE_REASONS: &[&str] = &[
     "refused_by_client",
     "other",
 ];
+
+/// The values of `reason` in [`HTTP_CONNECTIONS_CLOSED_EARLY`].
+pub const CLOSED_EARLY_REASONS: &[&str] =
+    &["header_timeout", "body_timeout", "write_timeout", "made_room", "bad_request", "too_large"];
 
 /// The values of `result` in [`STATE_WRITES`]: how it went well, and how not.
 pub const STATE_WRITE_RESULTS: [&str; 2] = ["success", "failure"];
@@ -167,6 +173,24 @@ pub const HTTP_REQUEST_DURATION: Family = Family {
 pub const TLS_HANDSHAKE_ERRORS: Family = Family {
     name: "openai_org_exporter_tls_handshake_errors_total",
     help: "Connections to the exporter whose TLS handshake failed, by reason; absent where no TLS is served.",
+    kind: Kind::Counter,
+    labels: &["reason"],
+    part: Part::Exporter,
+};
+
+/// Connections that are open.
+pub const HTTP_CONNECTIONS: Family = Family {
+    name: "openai_org_exporter_http_connections",
+    help: "HTTP connections that are open, idle ones included.",
+    kind: Kind::Gauge,
+    labels: &[],
+    part: Part::Exporter,
+};
+
+/// Connections that the exporter ended before their time.
+pub const HTTP_CONNECTIONS_CLOSED_EARLY: Family = Family {
+    name: "openai_org_exporter_http_connections_closed_early_total",
+    help: "HTTP connections closed by the exporter: the client did not send a header or body in time, did not take the answer in time, kept it waiting when others needed the place, or sent what is no request or too large a one. Idle connections that are closed are not counted.",
     kind: Kind::Counter,
     labels: &["reason"],
     part: Part::Exporter,

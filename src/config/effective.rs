@@ -21,6 +21,7 @@ pub(super) fn yaml(config: &Config) -> String {
     if let Some(web) = &config.web_config {
         line(format!("  config_file: {} # {}", quoted(&web.path), web.summary()));
     }
+    line(format!("  max_connections: {}", config.max_connections));
     line("openai:".into());
     if let Some((path, _)) = &config.ca_file {
         line(format!("  ca_file: {}", quoted(path)));

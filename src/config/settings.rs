@@ -126,6 +126,15 @@ const ALL: &[Setting] = &[
         &[Serve, Demo, CheckConfig, Healthcheck],
         "YAML file about TLS, passwords, rate limit and headers, in the format of Prometheus' exporter-toolkit",
     ),
+    setting(
+        "Web",
+        "web.max-connections",
+        "web.max_connections",
+        "NUMBER",
+        "512",
+        WEB,
+        "Connections at a time; a further one takes the place of the one that has kept the exporter waiting longest",
+    ),
     per_organization(setting(
         "OpenAI",
         "openai.base-url",

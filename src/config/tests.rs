@@ -44,6 +44,7 @@ fn with_a_key_alone_everything_has_its_default() {
   listen_address: [":10195"]
   telemetry_path: "/metrics"
   enable_lifecycle: false
+  max_connections: 512
 openai:
   allow_http: false
 poll:

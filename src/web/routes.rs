@@ -14,6 +14,7 @@ use super::guard::{Guard, Refusal};
 use super::page;
 use super::reload::{NotAsked, Reloads};
 use super::security_headers::security_headers;
+use super::server::Asking;
 use crate::clock::Clock;
 use crate::exposition;
 use crate::snapshot::Board;
@@ -56,12 +57,12 @@ enum Route {
 }
 
 impl Site {
-    /// Answers a request, and counts it.
-    pub async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    /// Answers a request, and counts it. What takes time and memory is made by `asking`.
+    pub(super) async fn answer<B>(&self, request: &Request<B>, asking: Asking<'_>) -> Response<Full<Bytes>> {
         let start = Instant::now();
         let route = self.route(request.uri().path());
         let mut response = match self.guard.admit(request.headers(), route.is_open()).await {
-            Ok(()) => self.admitted(request.method(), route).await,
+            Ok(()) => self.admitted(request.method(), route, asking).await,
             Err(refusal) => refused(refusal),
         };
         security_headers(&mut response);
@@ -70,11 +71,15 @@ impl Site {
         response
     }
 
-    async fn admitted(&self, method: &Method, route: Route) -> Response<Full<Bytes>> {
+    async fn admitted(&self, method: &Method, route: Route, asking: Asking<'_>) -> Response<Full<Bytes>> {
         match *method {
             _ if route == Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
             Method::POST | Method::PUT if route == Route::Reload => self.reload().await,
             _ if route == Route::Reload => not_allowed("Use POST or PUT here.\n", "POST, PUT"),
+            Method::GET | Method::HEAD if matches!(route, Route::Metrics | Route::Status) => {
+                // These are the same for everyone who may come in.
+                asking.shared(route.name().to_owned(), async || self.get(route)).await
+            }
             Method::GET | Method::HEAD => self.get(route),
             _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),
         }
@@ -178,7 +183,7 @@ fn not_allowed(body: &'static str, allowed: &'static str) -> Response<Full<Bytes
     response
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response(status, TEXT, body)
 }
 

@@ -1,50 +1,108 @@
-//! Listeners and connections, with their limits.
+//! Listeners, and how many connections they take.
 
-use std::convert::Infallible;
+mod answers;
+mod connection;
+mod connections;
+mod request;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use rustix::io::Errno;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 
+use self::answers::Answers;
+pub(super) use self::answers::Asking;
+use self::connections::{Connection, Connections};
 use super::Site;
+use super::listener::{Accepted, Listener};
+
+/// The time between two log lines about connections that cannot be accepted.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Limits of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Connections at a time; more wait to be accepted.
+    /// Connections at a time; a further one takes the place of the one that has kept the server waiting longest.
     pub max_connections: usize,
-    /// The time that the header of a request may take, counted from the end of the one before.
+    /// The time that the header of a request may take, counted from its first byte; for the first request of a
+    /// connection from the accept, and so with the TLS handshake.
     pub header_timeout: Duration,
+    /// The time that the body of a request may take.
+    pub body_timeout: Duration,
+    /// The time that a connection may be idle between two requests. Clients should be the first to close: Prometheus
+    /// and others that use Go's HTTP client do after 5 minutes.
+    pub idle_timeout: Duration,
+    /// The time within which a client must take another 64 KiB of an answer, or the rest.
+    pub write_timeout: Duration,
+    /// The time within which a client must take an answer.
+    pub response_timeout: Duration,
+    /// The bytes of answers that wait to be taken, of all connections together, from which on no further large one is
+    /// made.
+    pub max_unsent: usize,
+    /// The time that a request waits until a large answer to it can be made.
+    pub turn_timeout: Duration,
     /// The time that requests under way get when the server shuts down.
     pub grace: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_connections: 512, header_timeout: Duration::from_secs(30), grace: Duration::from_secs(4) }
+        Self {
+            max_connections: 512,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(360),
+            write_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(120),
+            max_unsent: 16 << 20,
+            turn_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(4),
+        }
+    }
+}
+
+/// What all connections share.
+struct Server {
+    site: Arc<Site>,
+    connections: Arc<Connections>,
+    answers: Answers,
+    options: Options,
+}
+
+impl Server {
+    fn new(site: Arc<Site>, options: Options) -> Arc<Self> {
+        let connections = Connections::new(options, site.telemetry.clone());
+        let answers = Answers::new(connections.clone(), options.turn_timeout);
+        Arc::new(Self { site, connections, answers, options })
+    }
+
+    /// A place for a connection that is there already.
+    async fn admit(&self) -> Arc<Connection> {
+        loop {
+            match self.connections.admit() {
+                Ok(connection) => return connection,
+                Err(again) => sleep_until(again).await,
+            }
+        }
     }
 }
 
 /// Serves `site` on `listeners` until its shutdown, then finishes what is under way.
-pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, options: Options) {
-    let permits = Arc::new(Semaphore::new(options.max_connections));
+pub async fn serve<L: Into<Listener>>(listeners: Vec<L>, site: Arc<Site>, options: Options) {
+    let server = Server::new(site, options);
     let (accepting, connections) = (TaskTracker::new(), TaskTracker::new());
     for listener in listeners {
-        let (site, permits, connections) = (site.clone(), permits.clone(), connections.clone());
+        let (listener, server, connections) = (listener.into(), server.clone(), connections.clone());
         accepting.spawn(async move {
-            let shutdown = site.shutdown.clone();
+            let shutdown = server.site.shutdown.clone();
             tokio::select! {
-                () = accept(listener, site, permits, connections, options) => {}
+                () = accept(listener, server, connections) => {}
                 () = shutdown.cancelled() => {}
             }
         });
@@ -57,66 +115,44 @@ pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, options: Option
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    site: Arc<Site>,
-    permits: Arc<Semaphore>,
-    connections: TaskTracker,
-    options: Options,
-) {
+async fn accept(listener: Listener, server: Arc<Server>, connections: TaskTracker) {
+    let mut complained: Option<Instant> = None;
     loop {
-        let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let site = site.clone();
-                connections.spawn(async move {
-                    connection(stream, site, options.header_timeout).await;
-                    drop(permit);
-                });
+            Ok(stream) => {
+                let connection = server.admit().await;
+                let stream = Accepted::new(stream, connection.reset.clone());
+                connections.spawn(connection::serve(stream, server.clone(), connection));
             }
+            // It was there, and is gone.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Out of file descriptors, most likely: accepting at once again would only spin.
-                tracing::warn!(error = %error, "cannot accept a connection");
-                sleep(Duration::from_millis(500)).await;
+                if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+                    tracing::warn!(error = %error, "cannot accept a connection");
+                    complained = Some(Instant::now());
+                }
+                // Out of file descriptors, most likely: a connection that gives way sets one free. Accepting at once
+                // again would only spin.
+                let freed = is_exhausted(&error) && server.connections.dismiss_one();
+                sleep(Duration::from_millis(if freed { 10 } else { 500 })).await;
             }
         }
     }
 }
 
-/// Serves one connection until it ends, or until the shutdown and the end of the request under way.
-async fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: Arc<Site>, header_timeout: Duration) {
-    let shutdown: CancellationToken = site.shutdown.clone();
-    let stream = tokio::select! {
-        transport = site.guard.handshake(stream) => match transport {
-            Ok(transport) => transport,
-            Err(_) => return,
-        },
-        () = shutdown.cancelled() => return,
-    };
-    let service = service_fn(move |request: Request<Incoming>| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(&request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(error = %error, "connection ended early");
-    }
+/// Whether there is too little of something that a connection holds.
+fn is_exhausted(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 /// Serves `stream` as if it had been accepted.
 #[cfg(fuzzing)]
-pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: Arc<Site>, options: Options) {
-    connection(stream, site, options.header_timeout).await;
+pub async fn serve_stream<S>(stream: S, site: Arc<Site>, options: Options)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let server = Server::new(site, options);
+    let connection = server.admit().await;
+    connection::serve(stream, server, connection).await;
 }

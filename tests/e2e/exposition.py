@@ -51,6 +51,8 @@ EXPORTER = {
     "openai_org_exporter_walk_anomalies_total",
     "openai_org_exporter_http_requests_total",
     "openai_org_exporter_http_request_duration_seconds",
+    "openai_org_exporter_http_connections",
+    "openai_org_exporter_http_connections_closed_early_total",
     "openai_org_exporter_state_writes_total",
     "openai_org_exporter_config_last_reload_successful",
     "openai_org_exporter_config_last_reload_success_timestamp_seconds",

@@ -67,6 +67,7 @@ pub(super) fn only_at_start(start: &Config, now: &Config) -> Vec<&'static str> {
         ("web.telemetry-path", start.telemetry_path != now.telemetry_path),
         ("web.enable-lifecycle", start.enable_lifecycle != now.enable_lifecycle),
         ("web.config.file", web_config_path(start) != web_config_path(now)),
+        ("web.max-connections", start.max_connections != now.max_connections),
         ("state.file", start.state_file != now.state_file),
         ("log.level", start.log.level != now.log.level),
         ("log.format", start.log.format != now.log.format),

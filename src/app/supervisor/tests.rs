@@ -222,6 +222,7 @@ async fn settings_that_need_a_restart_are_named_as_long_as_they_differ_from_the_
     let moved = Config {
         telemetry_path: "/other".into(),
         enable_lifecycle: true,
+        max_connections: 1,
         listen_addresses: Vec::new(),
         ..old.clone()
     };
@@ -229,7 +230,8 @@ async fn settings_that_need_a_restart_are_named_as_long_as_they_differ_from_the_
         let said = world.reload(moved.clone()).await;
         assert!(
             said.ends_with(
-                " Only a restart puts in force: web.listen-address, web.telemetry-path, web.enable-lifecycle."
+                " Only a restart puts in force: web.listen-address, web.telemetry-path, web.enable-lifecycle, \
+                 web.max-connections."
             ),
             "{said}"
         );

@@ -1,0 +1,124 @@
+//! Answers that take time and memory: made once for all who ask for the same at the same time, a few at a time, and as
+//! far as there is room for them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::{sleep, timeout};
+
+use super::connections::{Connection, Connections};
+use crate::web::routes::text;
+
+/// Answers that are made at the same time: each takes a core, and memory while it does.
+const AT_A_TIME: usize = 2;
+/// How often it is looked whether there is room by now: whoever takes no answer gives way as time goes by.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+type Answer = Response<Full<Bytes>>;
+/// An answer that is to be made: nothing as long as it is not.
+type Batch = Arc<tokio::sync::Mutex<Option<Answer>>>;
+
+/// The answers that are asked for.
+pub(in crate::web) struct Answers {
+    connections: Arc<Connections>,
+    /// The time that a request waits.
+    within: Duration,
+    turns: Semaphore,
+    /// Those that nobody has begun to make.
+    to_make: Mutex<HashMap<String, Batch>>,
+    made: AtomicU64,
+}
+
+/// A connection that asks.
+#[derive(Clone, Copy)]
+pub(in crate::web) struct Asking<'a> {
+    pub(super) answers: &'a Answers,
+    pub(super) connection: &'a Connection,
+}
+
+/// Says of an answer which one it is. It is kept once, however many take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Made(pub(super) u64);
+
+/// What a wait ended with.
+enum Turn<'a> {
+    /// Somebody has made it meanwhile.
+    Made(Answer),
+    /// It is to be made now, and put here for those who wait for the same.
+    Make(OwnedMutexGuard<Option<Answer>>, SemaphorePermit<'a>),
+}
+
+impl Asking<'_> {
+    /// What `make` answers, or what it answered to another request that had come before it was called. Requests share
+    /// an answer by `key`, in which all must be that makes answers differ: never ask for whom may not see all of it.
+    pub(in crate::web) async fn shared<F>(self, key: String, make: impl FnOnce() -> F) -> Answer
+    where
+        F: Future<Output = Answer>,
+    {
+        self.connection.waits_for_turn();
+        match timeout(self.answers.within, self.answers.turn(key)).await {
+            Ok(Turn::Made(answer)) => answer,
+            Ok(Turn::Make(mut shared, _turn)) => {
+                self.connection.answers();
+                let mut answer = make().await;
+                answer.extensions_mut().insert(Made(self.answers.made.fetch_add(1, Ordering::Relaxed)));
+                *shared = Some(answer.clone());
+                answer
+            }
+            Err(_) => {
+                let mut answer = text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Too much is asked for, or not taken; try again.\n",
+                );
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                answer
+            }
+        }
+    }
+}
+
+impl Answers {
+    pub(super) fn new(connections: Arc<Connections>, within: Duration) -> Self {
+        Self {
+            connections,
+            within,
+            turns: Semaphore::new(AT_A_TIME),
+            to_make: Mutex::default(),
+            made: AtomicU64::new(0),
+        }
+    }
+
+    async fn turn(&self, key: String) -> Turn<'_> {
+        let batch = self.batch(&key);
+        // Whoever makes it holds it until it is made. Who comes next makes it if that one has gone.
+        let shared = batch.clone().lock_owned().await;
+        if let Some(answer) = &*shared {
+            return Turn::Made(answer.clone());
+        }
+        let turn = self.turns.acquire().await.expect("the semaphore is never closed");
+        while !self.connections.room_for_answer() {
+            sleep(LOOK_EVERY).await;
+        }
+        // Who asks from now on is to see what is from now on.
+        let mut to_make = self.to_make.lock().unwrap_or_else(PoisonError::into_inner);
+        if to_make.get(&key).is_some_and(|next| Arc::ptr_eq(next, &batch)) {
+            to_make.remove(&key);
+        }
+        Turn::Make(shared, turn)
+    }
+
+    fn batch(&self, key: &str) -> Batch {
+        let mut to_make = self.to_make.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that everybody who wanted them has left.
+        to_make.retain(|_, batch| Arc::strong_count(batch) > 1);
+        to_make.entry(key.to_owned()).or_default().clone()
+    }
+}
