@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | `catalog` | every metric family, once: name, help, type, labels; no values | |
 //! | `clock` | what time it is, on the wall and since the start; tests hand in their own | |
-//! | `telemetry` | the exporter's own counters and histograms, as handles per organization | `catalog` |
+//! | `telemetry` | the exporter's own counters and histograms, as handles per organization | `catalog`, `clock` |
 //! | `admin_api` | the endpoint: key, base URL, client, page, user, retries, errors | `telemetry` |
 //! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
 //! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |

@@ -2,6 +2,8 @@
 //!
 //! It must not know what the rooms above do; they tell it what happened.
 
+mod births;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -12,6 +14,9 @@ use prometheus::{
 };
 
 use crate::catalog::{self, Family, Kind};
+use crate::clock::Clock;
+
+pub use births::Births;
 
 /// All the exporter's own families, registered once. Clones share the same values.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub struct Telemetry {
     /// Without labels, and so without a series before there is a web configuration.
     web_config_reload_successful: IntGaugeVec,
     web_config_reload_success_timestamp: GaugeVec,
+    clock: Clock,
+    births: births::Register,
 }
 
 /// The handle of one organization.
@@ -44,12 +51,23 @@ pub struct OrganizationTelemetry {
 }
 
 impl Telemetry {
-    /// Registers the families with `registry`.
+    /// Registers the families with `registry`; they begin at 0 now, by the system's clock.
     ///
     /// # Panics
     ///
     /// If they are registered there already.
     pub fn new(registry: &Registry) -> Self {
+        Self::with_clock(registry, Clock::system())
+    }
+
+    /// The same by `clock`.
+    ///
+    /// # Panics
+    ///
+    /// If the families are registered there already.
+    pub fn with_clock(registry: &Registry, clock: Clock) -> Self {
+        // Read before anything can count.
+        let births = births::Register::beginning(clock.now().unix_milliseconds());
         let build_info = register(registry, gauges(&catalog::BUILD_INFO));
         build_info
             .with_label_values(&[env!("REVISION"), env!("RUSTC_VERSION"), env!("CARGO_PKG_VERSION")])
@@ -95,11 +113,15 @@ impl Telemetry {
                 registry,
                 float_gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP),
             ),
+            clock,
+            births,
         }
     }
 
     /// The handle of `organization`, with every known label value at 0 from now on.
     pub fn organization(&self, organization: &str) -> OrganizationTelemetry {
+        // Before the series are there, as they go after it: nobody meets a series with the birth of another one.
+        self.births.add(organization, self.clock.now().unix_milliseconds());
         for result in catalog::WALK_RESULTS {
             self.walks.with_label_values(&[organization, result]);
         }
@@ -124,6 +146,7 @@ impl Telemetry {
 
     /// Takes away all series of `organizations`. Nobody may count for them any more, or they come back.
     pub fn remove_organizations(&self, organizations: &BTreeSet<&str>) {
+        self.births.remove(organizations);
         remove(&self.walks, organizations);
         remove(&self.api_requests, organizations);
         remove(&self.api_request_duration, organizations);
@@ -131,6 +154,12 @@ impl Telemetry {
         remove(&self.api_response_bytes, organizations);
         remove(&self.api_rate_limit_remaining, organizations);
         remove(&self.walk_anomalies, organizations);
+    }
+
+    /// Since when the exporter's own counters count. Whoever reads them too reads this before and after, and believes
+    /// what is the same in both.
+    pub fn births(&self) -> Births {
+        self.births.now()
     }
 
     /// A request to `handler` was answered with `code` after `duration`.
