@@ -3,7 +3,11 @@
 //! It must not know where figures come from or who asks.
 
 mod collector;
-mod text;
+mod format;
+mod open_metrics;
+mod protobuf;
+#[cfg(test)]
+mod tests;
 
 pub use collector::{Options, OrganizationCollector};
-pub use text::{CONTENT_TYPE, render};
+pub use format::{Format, encode, expose, render};

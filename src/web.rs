@@ -2,8 +2,11 @@
 //!
 //! It must not know how figures come about; a request is answered from memory, and never asks the API.
 
+mod compression;
 pub mod guard;
 mod listener;
+mod metrics;
+mod negotiation;
 mod page;
 mod reload;
 mod routes;

@@ -6,17 +6,18 @@ use std::time::Instant;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
+use super::compression::{Codings, compressed};
 use super::guard::{Guard, Refusal};
-use super::page;
+use super::metrics::Wanted;
 use super::reload::{NotAsked, Reloads};
 use super::security_headers::security_headers;
 use super::server::Asking;
+use super::{metrics, page};
 use crate::clock::Clock;
-use crate::exposition;
 use crate::snapshot::Board;
 use crate::telemetry::Telemetry;
 
@@ -62,7 +63,7 @@ impl Site {
         let start = Instant::now();
         let route = self.route(request.uri().path());
         let mut response = match self.guard.admit(request.headers(), route.is_open()).await {
-            Ok(()) => self.admitted(request.method(), route, asking).await,
+            Ok(()) => self.admitted(request.method(), request.headers(), route, asking).await,
             Err(refusal) => refused(refusal),
         };
         security_headers(&mut response);
@@ -71,14 +72,26 @@ impl Site {
         response
     }
 
-    async fn admitted(&self, method: &Method, route: Route, asking: Asking<'_>) -> Response<Full<Bytes>> {
+    async fn admitted(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        route: Route,
+        asking: Asking<'_>,
+    ) -> Response<Full<Bytes>> {
         match *method {
             _ if route == Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
             Method::POST | Method::PUT if route == Route::Reload => self.reload().await,
             _ if route == Route::Reload => not_allowed("Use POST or PUT here.\n", "POST, PUT"),
-            Method::GET | Method::HEAD if matches!(route, Route::Metrics | Route::Status) => {
-                // These are the same for everyone who may come in.
-                asking.shared(route.name().to_owned(), async || self.get(route)).await
+            // These are the same for everyone who may come in and wants the same of them.
+            Method::GET | Method::HEAD if route == Route::Metrics => {
+                let wanted = Wanted::by(headers);
+                let make = || metrics::answer(&self.registry, &self.telemetry, wanted);
+                asking.shared(format!("{wanted:?}"), make).await
+            }
+            Method::GET | Method::HEAD if route == Route::Status => {
+                let codings = Codings::accepted(headers);
+                asking.shared(format!("{codings:?}"), || compressed(codings, self.get(route))).await
             }
             Method::GET | Method::HEAD => self.get(route),
             _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),
@@ -99,16 +112,6 @@ impl Site {
 
     fn get(&self, route: Route) -> Response<Full<Bytes>> {
         match route {
-            Route::Metrics => match exposition::render(&self.registry) {
-                Ok(page) => response(StatusCode::OK, exposition::CONTENT_TYPE, page),
-                Err(error) => {
-                    tracing::error!(error = %error, "cannot write the exposition");
-                    text(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        "The exposition cannot be written; see the log.\n",
-                    )
-                }
-            },
             Route::Status => {
                 let page = page::status(&self.board, &self.telemetry_path, &self.clock.now());
                 response(StatusCode::OK, HTML, page)
@@ -119,7 +122,9 @@ impl Site {
             }
             Route::Ready => text(StatusCode::OK, "Ready.\n"),
             Route::Fresh => self.fresh(),
-            Route::Reload | Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
+            Route::Metrics | Route::Reload | Route::Unknown => {
+                text(StatusCode::NOT_FOUND, "There is nothing at this path.\n")
+            }
         }
     }
 
