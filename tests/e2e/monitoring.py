@@ -81,7 +81,11 @@ class Prometheus:
 
 @contextmanager
 def prometheus(
-    directory: Path, urls: Iterable[str], rule_files: list[str] | None = None, alertmanager: str | None = None
+    directory: Path,
+    urls: Iterable[str],
+    rule_files: list[str] | None = None,
+    alertmanager: str | None = None,
+    flags: Iterable[str] = (),
 ) -> Iterator[Prometheus]:
     """Scrapes the exporters, and evaluates the rules, every second for the time of the block."""
     targets = directory / "targets.json"
@@ -102,6 +106,7 @@ def prometheus(
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--rules.alert.resend-delay=1s",
+        *flags,
     )
     with program(*command) as server:
         server.find("(Server is ready to receive web requests)")
