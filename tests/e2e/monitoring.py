@@ -86,14 +86,21 @@ def prometheus(
     rule_files: list[str] | None = None,
     alertmanager: str | None = None,
     flags: Iterable[str] = (),
+    relabel: list[dict[str, Any]] | None = None,
 ) -> Iterator[Prometheus]:
-    """Scrapes the exporters, and evaluates the rules, every second for the time of the block."""
+    """Scrapes the exporters, and evaluates the rules, every second for the time of the block; `relabel` is what is done
+    to their samples."""
     targets = directory / "targets.json"
     write_targets(targets, urls)
+    scrape = {
+        "job_name": JOB,
+        "file_sd_configs": [{"files": [str(targets)]}],
+        "metric_relabel_configs": relabel or [],
+    }
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": rule_files or [],
-        "scrape_configs": [{"job_name": JOB, "file_sd_configs": [{"files": [str(targets)]}]}],
+        "scrape_configs": [scrape],
     }
     if alertmanager:
         config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [target(alertmanager)]}]}]}
