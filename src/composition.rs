@@ -9,6 +9,7 @@ mod labels;
 mod names;
 mod projects;
 mod role;
+mod totals;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use labels::{
     AccountType, ApiKeyUse, EmailDomain, EmailDomainError, ScimManaged, Status, Threshold, WINDOWS,
 };
 pub use names::Names;
+pub use totals::total;
 
 /// What to count by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

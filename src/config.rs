@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::admin_api::{AdminKey, BaseUrl, Proxy};
 use crate::composition::{EmailDomain, Threshold};
-use crate::web::ListenAddress;
+use crate::web::{ExternalUrl, ListenAddress, Paths, RoutePrefix};
 
 pub use error::{ConfigError, Place, did_you_mean, without_keys};
 pub use layers::Layers;
@@ -42,6 +42,10 @@ pub struct Config {
     pub listen_addresses: Vec<ListenAddress>,
     /// The path of the exposition.
     pub telemetry_path: String,
+    /// The URL under which people reach the exporter.
+    pub external_url: Option<ExternalUrl>,
+    /// What stands before all routes, if it is not the path of that URL.
+    pub route_prefix: Option<RoutePrefix>,
     /// Whether a request can ask for a reload.
     pub enable_lifecycle: bool,
     /// Who may come in, as a file of its own says.
@@ -134,6 +138,8 @@ impl Config {
             file: layers.file_path().map(str::to_owned),
             listen_addresses: listen_addresses(layers)?,
             telemetry_path,
+            external_url: external_url(layers)?,
+            route_prefix: route_prefix(layers)?,
             enable_lifecycle: layers.one("web.enable-lifecycle", values::boolean)?,
             web_config: web_config(layers)?,
             max_connections: layers.one("web.max-connections", values::number_in::<1, 65_536>)?,
@@ -195,10 +201,35 @@ impl Config {
         self
     }
 
+    /// Where routes are, and what links to them look like.
+    pub fn paths(&self) -> Paths {
+        Paths::new(self.external_url.clone(), self.route_prefix.clone())
+    }
+
     /// The effective configuration as YAML, without secrets.
     pub fn to_yaml(&self) -> String {
         effective::yaml(self)
     }
+}
+
+/// Where routes are, for whoever needs nothing else.
+///
+/// # Errors
+///
+/// If the URL or the prefix is none.
+pub fn paths(layers: &Layers) -> Result<Paths, ConfigError> {
+    Ok(Paths::new(external_url(layers)?, route_prefix(layers)?))
+}
+
+fn external_url(layers: &Layers) -> Result<Option<ExternalUrl>, ConfigError> {
+    layers.optional("web.external-url", ExternalUrl::parse)
+}
+
+fn route_prefix(layers: &Layers) -> Result<Option<RoutePrefix>, ConfigError> {
+    let parse = |text: &str| {
+        RoutePrefix::parse(text).map_err(|error| format!("{text:?} is no prefix of paths; {error}"))
+    };
+    layers.optional("web.route-prefix", parse)
 }
 
 /// Where to listen; never empty.

@@ -2,6 +2,8 @@
 //!
 //! It must not know how a walk is made, or how a figure is written down.
 
+mod history;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +12,10 @@ use arc_swap::ArcSwap;
 use crate::clock::Moment;
 use crate::composition::{self, Figures};
 use crate::roster::{Roster, Totals};
-use crate::walk::{CompletedWalk, FailedWalk, Meter};
+use crate::walk::{CompletedWalk, FailedWalk};
 
-pub use crate::walk::{Anomalies, Summary};
+pub use crate::walk::{Anomalies, Meter, Summary};
+pub use history::{Failure, History, Point, RecentChanges};
 
 /// The result of a completed walk.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +45,8 @@ pub struct OrganizationState {
     pub last_success: Option<Moment>,
     /// The latest finished walk of this process.
     pub last_walk: Option<LastWalk>,
+    /// What this process remembers of the last day.
+    pub history: Arc<History>,
 }
 
 /// The latest finished walk.
@@ -158,7 +163,8 @@ impl Organization {
     /// Publishes the result of a walk. Without changes it is a new baseline: they are watched from its start on.
     pub fn publish(&self, walk: CompletedWalk) {
         let summary = walk.summary;
-        let mut changes = self.state.load().changes.clone();
+        let before = self.state.load();
+        let mut changes = before.changes.clone();
         match &walk.changes {
             Some(found) => {
                 changes.add(found, summary.end.unix_milliseconds());
@@ -166,44 +172,45 @@ impl Organization {
             }
             None => changes.since = Some(summary.start.unix_milliseconds()),
         }
+        let last_walk =
+            LastWalk { end: summary.end, duration: summary.duration(), pages: summary.pages, failure: None };
+        let snapshot = Snapshot {
+            figures: walk.composition.figures(),
+            users: walk.composition.users(),
+            fingerprint: walk.roster.fingerprint(),
+            options: walk.composition.options().clone(),
+            summary,
+        };
         self.state.store(Arc::new(OrganizationState {
-            last_walk: Some(LastWalk {
-                end: summary.end,
-                duration: summary.duration(),
-                pages: summary.pages,
-                failure: None,
-            }),
-            last_success: Some(summary.end),
+            last_success: Some(last_walk.end),
+            last_walk: Some(last_walk),
             changes,
-            snapshot: Some(Arc::new(Snapshot {
-                figures: walk.composition.figures(),
-                users: walk.composition.users(),
-                fingerprint: walk.roster.fingerprint(),
-                options: walk.composition.options().clone(),
-                summary,
-            })),
+            history: Arc::new(before.history.with_snapshot(&snapshot, walk.changes.as_ref())),
+            snapshot: Some(Arc::new(snapshot)),
             roster: Some(walk.roster),
         }));
     }
 
     /// Notes that a walk failed. The snapshot stays what it was.
     pub fn note_failure(&self, walk: &FailedWalk) {
-        self.note(LastWalk::failed(&walk.summary, walk.error.result()));
+        self.note(LastWalk::failed(&walk.summary, walk.error.result()), walk.error.detail().status);
     }
 
     /// Notes that a completed walk is not believed. The snapshot stays what it was.
     pub fn note_implausible(&self, walk: &Summary) {
-        self.note(LastWalk::failed(walk, "implausible"));
+        self.note(LastWalk::failed(walk, "implausible"), None);
     }
 
     /// Notes that a walk from `start` to `end` broke off by a fault of the program. The snapshot stays what it was.
     pub fn note_panic(&self, start: Moment, end: Moment) {
-        self.note(LastWalk { end, duration: end.instant - start.instant, pages: 0, failure: Some("panic") });
+        let duration = end.instant - start.instant;
+        self.note(LastWalk { end, duration, pages: 0, failure: Some("panic") }, None);
     }
 
-    fn note(&self, last_walk: LastWalk) {
+    fn note(&self, walk: LastWalk, status: Option<u16>) {
         let state = OrganizationState::clone(&self.state.load());
-        self.state.store(Arc::new(OrganizationState { last_walk: Some(last_walk), ..state }));
+        let history = Arc::new(state.history.with_failure(Failure { walk: walk.clone(), status }));
+        self.state.store(Arc::new(OrganizationState { last_walk: Some(walk), history, ..state }));
     }
 }
 

@@ -5,6 +5,7 @@
 mod births;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
@@ -34,6 +35,7 @@ pub struct Telemetry {
     http_connections: IntGauge,
     http_connections_closed_early: IntCounterVec,
     state_writes: IntCounterVec,
+    last_state_writes: Arc<Mutex<StateWrites>>,
     config_reload_successful: IntGauge,
     config_reload_success_timestamp: Gauge,
     /// Without labels, and so without a series before there is a web configuration.
@@ -41,6 +43,15 @@ pub struct Telemetry {
     web_config_reload_success_timestamp: GaugeVec,
     clock: Clock,
     births: births::Register,
+}
+
+/// How writing the state file went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StateWrites {
+    /// Whether the latest attempt succeeded.
+    pub succeeded: Option<bool>,
+    /// The latest success, in Unix milliseconds.
+    pub last_success: Option<u64>,
 }
 
 /// The handle of one organization.
@@ -84,6 +95,7 @@ impl Telemetry {
         Self {
             state_writes,
             http_connections_closed_early,
+            last_state_writes: Arc::default(),
             walks: register(registry, counters(&catalog::WALKS)),
             api_requests: register(registry, counters(&catalog::API_REQUESTS)),
             api_request_duration: register(registry, histograms(&catalog::API_REQUEST_DURATION)),
@@ -178,10 +190,28 @@ impl Telemetry {
         self.http_connections_closed_early.with_label_values(&[reason]).inc();
     }
 
-    /// The state file was written, or could not be.
-    pub fn state_write(&self, succeeded: bool) {
+    /// The state file was written, or could not be, at `unix_milliseconds`.
+    pub fn state_write(&self, succeeded: bool, unix_milliseconds: u64) {
         let result = catalog::STATE_WRITE_RESULTS[usize::from(!succeeded)];
         self.state_writes.with_label_values(&[result]).inc();
+        let mut writes = self.last_state_writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.succeeded = Some(succeeded);
+        if succeeded {
+            writes.last_success = Some(unix_milliseconds);
+        }
+    }
+
+    /// How writing the state file went.
+    pub fn state_writes(&self) -> StateWrites {
+        *self.last_state_writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the latest loading of the configuration succeeded, and when one did last, in Unix milliseconds.
+    pub fn configuration(&self) -> (bool, Option<u64>) {
+        let loaded =
+            Duration::try_from_secs_f64(self.config_reload_success_timestamp.get()).unwrap_or_default();
+        let loaded = u64::try_from(loaded.as_millis()).ok().filter(|loaded| *loaded > 0);
+        (self.config_reload_successful.get() == 1, loaded)
     }
 
     /// The configuration was loaded at `unix_seconds`.

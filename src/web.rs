@@ -7,16 +7,19 @@ pub mod guard;
 mod listener;
 mod metrics;
 mod negotiation;
-mod page;
+mod paths;
 mod reload;
 mod routes;
 mod security_headers;
 mod server;
+mod status;
 
 pub use guard::Guard;
 pub use listener::{ListenAddress, ListenAddressError, Listener};
+pub use paths::{ExternalUrl, ExternalUrlError, Paths, RoutePrefix, RoutePrefixError};
 pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;
 #[cfg(fuzzing)]
 pub use server::serve_stream;
 pub use server::{Options, serve};
+pub use status::Facts;

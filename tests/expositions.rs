@@ -14,8 +14,7 @@ use openai_org_exporter::clock::Clock;
 use openai_org_exporter::exposition::{Options, OrganizationCollector};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::web::guard::Guard;
-use openai_org_exporter::web::{self, ListenAddress, Site, serve};
+use openai_org_exporter::web::{self, Facts, Guard, ListenAddress, Site, serve};
 use prometheus::Registry;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -88,6 +87,7 @@ async fn run() -> (SocketAddr, Arc<AtomicBool>) {
         clock,
         telemetry,
         guard,
+        facts: Facts::default(),
         telemetry_path: "/metrics".into(),
         reload: None,
         shutdown: CancellationToken::new(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use openai_org_exporter::clock::Clock;
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::web::{Guard, ListenAddress, Options, Site, serve};
+use openai_org_exporter::web::{Facts, Guard, ListenAddress, Options, Site, serve};
 use prometheus::Registry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -28,6 +28,7 @@ async fn run(options: Options) -> SocketAddr {
     let telemetry = Telemetry::new(&registry);
     let site = Site {
         guard: Guard::open(&telemetry, clock),
+        facts: Facts::default(),
         telemetry,
         registry,
         board,

@@ -10,7 +10,7 @@ use openai_org_exporter::clock::Clock;
 use openai_org_exporter::exposition::{self, OrganizationCollector};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::web::{Guard, ListenAddress, Options, Reloads, Site, reloads, serve};
+use openai_org_exporter::web::{Facts, Guard, ListenAddress, Options, Reloads, Site, reloads, serve};
 use prometheus::Registry;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -47,6 +47,7 @@ async fn run_with(options: Options, reload: Option<Reloads>) -> Running {
         telemetry,
         guard,
         telemetry_path: "/metrics".into(),
+        facts: Facts::default(),
         reload,
         shutdown: shutdown.clone(),
     };

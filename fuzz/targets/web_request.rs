@@ -45,6 +45,7 @@ static SITE: LazyLock<Arc<Site>> = LazyLock::new(|| {
         telemetry,
         guard,
         telemetry_path: "/metrics".into(),
+        facts: Facts::default(),
         reload: Some(asking),
         shutdown: CancellationToken::new(),
     })

@@ -105,7 +105,12 @@ impl Server {
         let (reloads, requests) = web::reloads();
         let telemetry_path = config.telemetry_path.clone();
         let reload = config.enable_lifecycle.then(|| reloads.clone());
-        let site = Site { registry, board, clock, telemetry, telemetry_path, guard, reload, shutdown };
+        let facts = web::Facts {
+            paths: config.paths(),
+            start: Some(clock.now()),
+            state_file: config.state_file.is_some(),
+        };
+        let site = Site { registry, board, clock, telemetry, telemetry_path, facts, guard, reload, shutdown };
         Ok(Self {
             listeners,
             web: web::Options { max_connections: config.max_connections, ..web::Options::default() },

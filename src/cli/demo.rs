@@ -55,15 +55,18 @@ fn welcome(config: &Config, server: &Server) -> String {
         ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
         _ => address.to_string(),
     });
-    let (scheme, path) = (server.scheme(), &config.telemetry_path);
+    let (scheme, paths) = (server.scheme(), config.paths());
+    let (path, page, json) =
+        (paths.path(&config.telemetry_path), paths.path("/"), paths.path("/api/v1/status"));
     let watched = match config.organizations.len() {
         1 => "A simulated organization is".to_owned(),
         many => format!("{many} simulated organizations are"),
     };
     format!(
         "\n{watched} being watched. Nothing leaves this machine.\n\n\
+         \x20 {scheme}://{address}{page}   the status page, for a browser\n\
          \x20 {scheme}://{address}{path}   the metrics, as Prometheus scrapes them\n\
-         \x20 {scheme}://{address}/          the state of things in a line\n\n\
+         \x20 {scheme}://{address}{json}   the status page as JSON\n\n\
          Look at these; they move as people join, leave and are promoted:\n\n\
          \x20 curl -s {scheme}://{address}{path} | grep '^openai_org_users{{'\n\
          \x20 curl -s {scheme}://{address}{path} | grep api_key_stale\n\

@@ -10,12 +10,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{DONE, Failure, block_on, say};
-use crate::config::{Layers, asks_for_tls, listen_addresses};
+use crate::config::{Layers, asks_for_tls, listen_addresses, paths};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     let authority = listen_addresses(layers)?.remove(0).local_authority();
+    let path = paths(layers)?.path("/-/healthy");
     // A web configuration that became unreadable changes nothing for an exporter that runs.
     let schemes: &[&str] = match asks_for_tls(layers)? {
         Some(true) => &["https"],
@@ -25,8 +26,8 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     let healthy = block_on(false, async {
         let mut outcome = Err(anyhow::anyhow!("nothing was asked"));
         for scheme in schemes {
-            let url = format!("{scheme}://{authority}/-/healthy");
-            outcome = timeout(PATIENCE, ask(scheme, &authority))
+            let url = format!("{scheme}://{authority}{path}");
+            outcome = timeout(PATIENCE, ask(scheme, &authority, &path))
                 .await
                 .with_context(|| format!("no answer from {url} within 3 s"))
                 .and_then(|asked| asked.with_context(|| url.clone()))
@@ -42,12 +43,12 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
 }
 
 /// Asks, and says how it is if it is healthy.
-async fn ask(scheme: &str, authority: &str) -> anyhow::Result<&'static str> {
+async fn ask(scheme: &str, authority: &str, path: &str) -> anyhow::Result<&'static str> {
     let stream = TcpStream::connect(authority).await.context("cannot connect")?;
     if scheme == "http" {
-        return exchange(stream, authority).await.map(|()| "healthy");
+        return exchange(stream, authority, path).await.map(|()| "healthy");
     }
-    let asked = async { exchange(tls::connect(stream).await?, authority).await };
+    let asked = async { exchange(tls::connect(stream).await?, authority, path).await };
     match asked.await {
         // Nobody but an exporter that works, and that knows its web configuration, says so.
         Err(error) if tls::wants_a_certificate(&error) => Ok("healthy, and wants a client certificate"),
@@ -55,8 +56,12 @@ async fn ask(scheme: &str, authority: &str) -> anyhow::Result<&'static str> {
     }
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, authority: &str) -> anyhow::Result<()> {
-    let request = format!("GET /-/healthy HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    authority: &str,
+    path: &str,
+) -> anyhow::Result<()> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     stream.flush().await?;
     let mut answer = Vec::new();

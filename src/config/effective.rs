@@ -17,6 +17,12 @@ pub(super) fn yaml(config: &Config) -> String {
     line("web:".into());
     line(format!("  listen_address: [{}]", listen.join(", ")));
     line(format!("  telemetry_path: {}", quoted(&config.telemetry_path)));
+    if let Some(url) = &config.external_url {
+        line(format!("  external_url: {}", quoted(&url.to_string())));
+    }
+    if let Some(prefix) = &config.route_prefix {
+        line(format!("  route_prefix: {}", quoted(&prefix.to_string())));
+    }
     line(format!("  enable_lifecycle: {}", config.enable_lifecycle));
     if let Some(web) = &config.web_config {
         line(format!("  config_file: {} # {}", quoted(&web.path), web.summary()));

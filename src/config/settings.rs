@@ -45,6 +45,7 @@ use User::{CheckConfig, Demo, Healthcheck, Once, Serve, Simulate};
 /// What takes everything that configures a real exporter.
 const REAL: &[User] = &[Serve, Once, CheckConfig];
 const WEB: &[User] = &[Serve, Demo, CheckConfig];
+const PROBED: &[User] = &[Serve, Demo, CheckConfig, Healthcheck];
 const COUNTING: &[User] = &[Serve, Demo, Once, CheckConfig];
 const SIMULATED: &[User] = &[Simulate, Demo];
 
@@ -96,7 +97,7 @@ const ALL: &[Setting] = &[
         "web.listen_address",
         "ADDRESS",
         ":10195",
-        &[Serve, Demo, CheckConfig, Healthcheck],
+        PROBED,
         "Address to listen on: host:port, [v6]:port or :port; port 0 takes a free one; repeatable",
     )),
     setting(
@@ -107,6 +108,24 @@ const ALL: &[Setting] = &[
         "/metrics",
         WEB,
         "Path of the metrics",
+    ),
+    setting(
+        "Web",
+        "web.external-url",
+        "web.external_url",
+        "URL",
+        "",
+        PROBED,
+        "URL under which people reach the exporter, through a proxy say; its path is the default of --web.route-prefix, and links begin with it",
+    ),
+    setting(
+        "Web",
+        "web.route-prefix",
+        "web.route_prefix",
+        "PATH",
+        "",
+        PROBED,
+        "Path below which everything is served; / for a proxy that takes the path of --web.external-url away [default: that path]",
     ),
     setting(
         "Web",

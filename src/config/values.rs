@@ -192,6 +192,9 @@ pub(super) fn telemetry_path(text: &str) -> Result<String, String> {
         _ if text.starts_with("/-/") => {
             Err(format!("{text:?} is kept for probes; choose another, such as /metrics"))
         }
+        _ if text.starts_with("/api/") || text.starts_with("/static/") => {
+            Err(format!("{text:?} is kept for the status page; choose another, such as /metrics"))
+        }
         _ => Ok(text.to_owned()),
     }
 }

@@ -107,6 +107,7 @@ impl OrganizationDocument {
             changes: self.changes.restore(now),
             last_success: self.last_success.and_then(|end| now.earlier(end)),
             last_walk: None,
+            history: Arc::default(),
         };
         Ok(Kept { name: self.name, state: Arc::new(state) })
     }

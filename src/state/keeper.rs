@@ -78,7 +78,7 @@ impl Keeper {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(panic) => Err(panic.to_string()),
         };
-        self.telemetry.state_write(outcome.is_ok());
+        self.telemetry.state_write(outcome.is_ok(), self.clock.now().unix_milliseconds());
         let path = self.file.path().display();
         match &outcome {
             Ok(()) if self.failure.is_some() => tracing::info!(path = %path, "state file written again"),

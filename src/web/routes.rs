@@ -5,24 +5,25 @@ use std::time::Instant;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 use super::compression::{Codings, compressed};
 use super::guard::{Guard, Refusal};
-use super::metrics::Wanted;
+use super::metrics::{self, Wanted};
 use super::reload::{NotAsked, Reloads};
 use super::security_headers::security_headers;
 use super::server::Asking;
-use super::{metrics, page};
+use super::status::{Asset, Face, Facts, Sources};
 use crate::clock::Clock;
 use crate::snapshot::Board;
 use crate::telemetry::Telemetry;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
 
 /// Everything that is served.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Site {
     pub telemetry_path: String,
     /// Who may come in.
     pub guard: Guard,
+    /// What the status page says of the process, and below which path everything is.
+    pub facts: Facts,
     /// Where `/-/reload` asks for a reload; nothing where that is not enabled.
     pub reload: Option<Reloads>,
     /// Cancelled when the process is about to end.
@@ -50,6 +53,10 @@ pub struct Site {
 enum Route {
     Metrics,
     Status,
+    ApiStatus,
+    Static(Asset),
+    /// What stands outside the prefix and leads to the page.
+    Redirect,
     Healthy,
     Ready,
     Fresh,
@@ -63,7 +70,7 @@ impl Site {
         let start = Instant::now();
         let route = self.route(request.uri().path());
         let mut response = match self.guard.admit(request.headers(), route.is_open()).await {
-            Ok(()) => self.admitted(request.method(), request.headers(), route, asking).await,
+            Ok(()) => self.admitted(request.method(), request.uri(), request.headers(), route, asking).await,
             Err(refusal) => refused(refusal),
         };
         security_headers(&mut response);
@@ -75,6 +82,7 @@ impl Site {
     async fn admitted(
         &self,
         method: &Method,
+        uri: &Uri,
         headers: &HeaderMap,
         route: Route,
         asking: Asking<'_>,
@@ -89,33 +97,42 @@ impl Site {
                 let make = || metrics::answer(&self.registry, &self.telemetry, wanted);
                 asking.shared(format!("{wanted:?}"), make).await
             }
-            Method::GET | Method::HEAD if route == Route::Status => {
+            Method::GET | Method::HEAD if route.is_shown() => {
                 let codings = Codings::accepted(headers);
-                asking.shared(format!("{codings:?}"), || compressed(codings, self.get(route))).await
+                asking
+                    .shared(format!("{uri} {codings:?}"), || compressed(codings, self.get(route, uri)))
+                    .await
             }
-            Method::GET | Method::HEAD => self.get(route),
+            Method::GET | Method::HEAD => self.get(route, uri),
             _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),
         }
     }
 
     fn route(&self, path: &str) -> Route {
+        let Some(path) = self.facts.paths.route(path) else {
+            return self.facts.paths.redirect(path).map_or(Route::Unknown, |_| Route::Redirect);
+        };
         match path {
             path if path == self.telemetry_path => Route::Metrics,
             "/" => Route::Status,
+            "/api/v1/status" => Route::ApiStatus,
             "/-/healthy" => Route::Healthy,
             "/-/ready" => Route::Ready,
             "/-/fresh" => Route::Fresh,
             "/-/reload" => Route::Reload,
-            _ => Route::Unknown,
+            path => Asset::at(path).map_or(Route::Unknown, Route::Static),
         }
     }
 
-    fn get(&self, route: Route) -> Response<Full<Bytes>> {
+    fn get(&self, route: Route, uri: &Uri) -> Response<Full<Bytes>> {
         match route {
-            Route::Status => {
-                let page = page::status(&self.board, &self.telemetry_path, &self.clock.now());
-                response(StatusCode::OK, HTML, page)
+            Route::Status => face(HTML, self.status().page(uri.query())),
+            Route::ApiStatus => face(JSON, self.status().json(uri.query())),
+            Route::Static(asset) => {
+                let answer = response(StatusCode::OK, asset.content_type, asset.content);
+                cached(answer, "public, max-age=31536000, immutable")
             }
+            Route::Redirect => self.redirect(uri.path()),
             Route::Healthy => text(StatusCode::OK, "Healthy.\n"),
             Route::Ready if self.shutdown.is_cancelled() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "Shutting down.\n")
@@ -126,6 +143,26 @@ impl Site {
                 text(StatusCode::NOT_FOUND, "There is nothing at this path.\n")
             }
         }
+    }
+
+    /// What the status page and its JSON are made of.
+    fn status(&self) -> Sources<'_> {
+        Sources {
+            board: &self.board,
+            telemetry: &self.telemetry,
+            telemetry_path: &self.telemetry_path,
+            facts: &self.facts,
+            now: self.clock.now(),
+        }
+    }
+
+    fn redirect(&self, path: &str) -> Response<Full<Bytes>> {
+        let to = self.facts.paths.redirect(path).unwrap_or_default();
+        let mut response = text(StatusCode::FOUND, format!("See {to}\n"));
+        if let Ok(to) = HeaderValue::from_str(&to) {
+            response.headers_mut().insert(LOCATION, to);
+        }
+        response
     }
 
     async fn reload(&self) -> Response<Full<Bytes>> {
@@ -163,10 +200,18 @@ impl Route {
         matches!(self, Route::Healthy | Route::Ready)
     }
 
+    /// Whether it shows figures, or what belongs to them.
+    fn is_shown(self) -> bool {
+        matches!(self, Route::Status | Route::ApiStatus | Route::Static(_))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Route::Metrics => "metrics",
             Route::Status => "status",
+            Route::ApiStatus => "api_status",
+            Route::Static(_) => "static",
+            Route::Redirect => "redirect",
             Route::Healthy => "healthy",
             Route::Ready => "ready",
             Route::Fresh => "fresh",
@@ -185,6 +230,20 @@ fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
 fn not_allowed(body: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, body);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// A page, or what is said where there is nothing to show. It holds for the moment.
+fn face(content_type: &'static str, face: Face) -> Response<Full<Bytes>> {
+    let (status, body) = match face {
+        Ok(body) => (StatusCode::OK, body),
+        Err(body) => (StatusCode::NOT_FOUND, body),
+    };
+    cached(response(status, content_type, body), "no-store")
+}
+
+fn cached(mut response: Response<Full<Bytes>>, how: &'static str) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(how));
     response
 }
 

@@ -65,6 +65,8 @@ pub(super) fn only_at_start(start: &Config, now: &Config) -> Vec<&'static str> {
     let settings = [
         ("web.listen-address", start.listen_addresses != now.listen_addresses),
         ("web.telemetry-path", start.telemetry_path != now.telemetry_path),
+        ("web.external-url", start.external_url != now.external_url),
+        ("web.route-prefix", start.route_prefix != now.route_prefix),
         ("web.enable-lifecycle", start.enable_lifecycle != now.enable_lifecycle),
         ("web.config.file", web_config_path(start) != web_config_path(now)),
         ("web.max-connections", start.max_connections != now.max_connections),

@@ -55,7 +55,7 @@ fn organization(name: &str, users: usize, now: &Moment) -> Kept {
         roster: Some(Arc::new(roster)),
         changes,
         last_success: Some(end),
-        last_walk: None,
+        ..OrganizationState::default()
     };
     Kept { name: name.to_owned(), state: Arc::new(state) }
 }

@@ -17,7 +17,7 @@ use super::{Options, Server, connection};
 use crate::clock::Clock;
 use crate::snapshot::Board;
 use crate::telemetry::Telemetry;
-use crate::web::{Guard, Site, reloads};
+use crate::web::{Facts, Guard, Site, reloads};
 
 const HEALTHY: &str = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
 const METRICS: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -68,6 +68,7 @@ impl World {
         let (telemetry, clock) = (Telemetry::new(&registry), Clock::system());
         let site = Site {
             guard: Guard::open(&telemetry, clock),
+            facts: Facts::default(),
             telemetry,
             registry: registry.clone(),
             board: Arc::new(Board::default()),

@@ -1,0 +1,279 @@
+//! One organization.
+
+use maud::{Markup, html};
+
+use super::{ahead, fact, known, moment, number, sections};
+use crate::web::paths::Paths;
+use crate::web::status::charts::{Line, bar, glyph, line};
+use crate::web::status::figures::{Figures, part};
+use crate::web::status::model::{Changes, Detail, Point, Progress, State, Status, Walk};
+use crate::web::status::time::{Time, exactly};
+use crate::web::status::words::{self, at, counted, grouped, percent};
+
+pub(super) fn page(organization: &Detail, status: &Status, paths: &Paths) -> Markup {
+    let now = status.time;
+    html! {
+        div class={ "hero state-" (organization.state.name()) } {
+            @if status.summary.organizations > 1 {
+                p class="crumb" { a href=(paths.link("/")) { "All " (number(status.summary.organizations as u64)) " organizations" } }
+            }
+            h1 { (organization.name) }
+            p class="state" id="state" { (glyph(organization.state)) span { (organization.words) } }
+            @if let Some(walk) = &organization.walk_under_way { (progress(walk)) }
+            dl class="facts" {
+                (fact("Next walk", &html! {
+                    @match organization.next_walk_time {
+                        _ if organization.walk_under_way.is_some() => "under way",
+                        Some(time) => (ahead(time, now)),
+                        None => "soon",
+                    }
+                }))
+                (fact("Walks every", &html! { (exactly(organization.poll_interval_seconds)) }))
+                (fact("Figures withdrawn after", &html! { (exactly(organization.snapshot_max_age_seconds)) }))
+                (fact("Last success", &html! {
+                    @match organization.last_success_time { Some(time) => (moment(time, now)), None => "none yet" }
+                }))
+            }
+        }
+        @match &organization.figures {
+            Some(figures) => {
+                (headlines(figures))
+                div class="grid" {
+                    (sections::roles(figures))
+                    (sections::scim(figures))
+                    (sections::api_keys(figures))
+                    (sections::status(figures))
+                }
+                (trend(&organization.trend, now))
+            }
+            None => (no_figures(organization, now)),
+        }
+        div class="grid" {
+            (changes(organization.changes.as_ref(), now))
+            (failed_walks(&organization.failed_walks, now))
+        }
+        @if let Some(figures) = &organization.figures {
+            div class="grid" {
+                (sections::fields(figures))
+                (sections::others(figures, now))
+            }
+        }
+    }
+}
+
+/// How far a walk under way is.
+fn progress(walk: &Progress) -> Markup {
+    let share = walk
+        .ratio
+        .map_or_else(String::new, |ratio| format!(", {} of the users of the walk before", percent(ratio)));
+    let left =
+        walk.seconds_left.map_or_else(String::new, |left| format!(", about {} left", exactly(left.ceil())));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a thousand")]
+    let thousandths = (walk.ratio.unwrap_or_default() * 1000.0) as u64;
+    html! {
+        div class="progress" {
+            p id="progress" {
+                "Walk under way for " (exactly(walk.elapsed_seconds.floor())) ": "
+                (counted(walk.pages, "page")) ", " (counted(walk.users, "user")) (share) (left)
+            }
+            @if walk.ratio.is_some() { (bar(&[("first", thousandths)], 1000)) }
+        }
+    }
+}
+
+/// Why there is nothing to show.
+fn no_figures(organization: &Detail, now: Time) -> Markup {
+    html! {
+        section aria-labelledby="figures" {
+            h2 id="figures" { "No figures" }
+            p class="lead" {
+                @match (organization.state, organization.withdrawn_time) {
+                    (State::FirstWalk, _) => "A number is either right or absent: figures come with the first complete walk.",
+                    (_, Some(time)) => {
+                        "The last figures were withdrawn at " (moment(time, now)) ", when they were "
+                        (exactly(organization.snapshot_max_age_seconds)) " old. They come back with the next complete walk."
+                    }
+                    _ => "A number is either right or absent: figures come with the first walk that succeeds.",
+                }
+            }
+            @if let Some(walk) = &organization.last_walk {
+                @if let Some(advice) = words::advice(walk.result) { p { (advice) } }
+            }
+        }
+    }
+}
+
+/// The numbers that are asked for first.
+fn headlines(figures: &Figures) -> Markup {
+    let share = |some: Option<u64>| some.and_then(|some| part(some, figures.users)).map(percent);
+    let of_users =
+        |some: Option<u64>| share(some).map_or_else(String::new, |share| format!("{share} of users"));
+    let people = figures.people_by_scim();
+    let stale = figures.api_keys_stale.get(figures.api_keys_stale.len() / 2);
+    let scim_note = people.map_or_else(String::new, |people| match (people.managed, people.not_managed) {
+        (Some(managed), Some(others)) => format!("of {} of whom it is known", grouped(managed + others)),
+        _ => "the API does not say".to_owned(),
+    });
+    let status = &figures.status;
+    html! {
+        section aria-labelledby="figures" {
+            h2 id="figures" class="unseen" { "Figures" }
+            dl class="headlines" {
+                (headline("Users", Some(figures.users), &match figures.projects {
+                    Some(projects) => format!("in {}", counted(projects, "project")),
+                    None => String::new(),
+                }))
+                (headline("Owners", figures.owners, &of_users(figures.owners)))
+                (headline("Service accounts", figures.service_accounts, &of_users(figures.service_accounts)))
+                (headline("People outside SCIM", people.and_then(|people| people.not_managed), &scim_note))
+                @if let Some(stale) = stale {
+                    @let all = stale.used.zip(stale.never).map(|(used, never)| used + never);
+                    (headline(&format!("API keys unused for {}", stale.older_than), all, &match stale.never {
+                        Some(never) => format!("{} of them never used", grouped(never)),
+                        None => "never used: unknown".to_owned(),
+                    }))
+                }
+                (headline("Banned", status.banned, &match status.disabled {
+                    Some(disabled) => format!("{} disabled", grouped(disabled)),
+                    None => String::new(),
+                }))
+            }
+        }
+    }
+}
+
+fn headline(term: &str, value: Option<u64>, note: &str) -> Markup {
+    html! {
+        div {
+            dt { (term) }
+            dd class="value" { (known(value)) }
+            @if !note.is_empty() { dd class="note" { (note) } }
+        }
+    }
+}
+
+/// The last day, as far as this process has seen it.
+fn trend(points: &[Point], now: Time) -> Markup {
+    type Value = fn(&Point) -> Option<u64>;
+    let lines: [(&str, &str, Value); 4] = [
+        ("Users", "trend-users", |point| Some(point.users)),
+        ("Owners", "trend-owners", |point| point.owners),
+        ("Service accounts", "trend-service", |point| point.service_accounts),
+        ("People outside SCIM", "trend-scim", |point| point.people_outside_scim),
+    ];
+    let first = points.first().filter(|_| points.len() > 1);
+    html! {
+        section aria-labelledby="trend" {
+            h2 id="trend" { "Trend" }
+            @match first {
+                None => p class="none" { "It begins with the second snapshot of this process." },
+                Some(first) => {
+                    p class="note" {
+                        (grouped(points.len() as u64)) " snapshots since " (moment(first.time, now))
+                        ", kept in memory for a day at most"
+                    }
+                    div class="multiples" {
+                        @for (title, id, value) in lines { (multiple(title, id, points, value, now)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One of the lines, with its numbers in text.
+fn multiple(title: &str, id: &str, points: &[Point], value: fn(&Point) -> Option<u64>, now: Time) -> Markup {
+    let drawn: Vec<(u64, Option<u64>)> =
+        points.iter().map(|point| (point.time.unix_milliseconds(), value(point))).collect();
+    let known = || drawn.iter().filter_map(|(_, value)| *value);
+    let (Some(first), Some(last), Some(low), Some(high)) =
+        (known().next(), known().last(), known().min(), known().max())
+    else {
+        return html! { figure { figcaption { (title) } p class="none" { "unknown" } } };
+    };
+    let change = match last.cmp(&first) {
+        std::cmp::Ordering::Equal => "no change".to_owned(),
+        std::cmp::Ordering::Greater => format!("{} more", grouped(last - first)),
+        std::cmp::Ordering::Less => format!("{} fewer", grouped(first - last)),
+    };
+    let ends = points.first().zip(points.last());
+    let times = ends.map_or_else(String::new, |(first, last)| {
+        format!(" from {} to {}", at(first.time, now), at(last.time, now))
+    });
+    let numbers = match low == high {
+        true => format!("always {}", grouped(low)),
+        false => format!("between {} and {}", grouped(low), grouped(high)),
+    };
+    let description = format!("{}{times}: {numbers}, at last {}.", title, grouped(last));
+    html! {
+        figure {
+            figcaption { (title) " " strong { (number(last)) } span class="note" { (change) } }
+            (line(&Line { id, title, description: &description, points: &drawn }))
+            p class="axis" {
+                @if let Some((first, last)) = ends { span { (moment(first.time, now)) } span { (numbers) } span { (moment(last.time, now)) } }
+            }
+        }
+    }
+}
+
+fn changes(changes: Option<&Changes>, now: Time) -> Markup {
+    html! {
+        section aria-labelledby="changes" {
+            h2 id="changes" { "Changes of the last day" }
+            @match changes {
+                None => p class="none" { "They are watched from the first complete walk on." },
+                Some(changes) => {
+                    table {
+                        caption { "Users found changed by walks since " (moment(changes.since_time, now)) }
+                        thead { tr { th scope="col" { "Change" } th scope="col" class="number" { "Users" } } }
+                        tbody {
+                            @for kind in &changes.kinds { (change_row(sections::change_words(kind.change), kind.users)) }
+                            (change_row("Made owner, or came as one", changes.owners_granted))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn change_row(words: &str, users: u64) -> Markup {
+    html! {
+        tr class=[(users == 0).then_some("nothing")] { th scope="row" { (words) } td class="number" { (number(users)) } }
+    }
+}
+
+fn failed_walks(walks: &[Walk], now: Time) -> Markup {
+    html! {
+        section aria-labelledby="failures" {
+            h2 id="failures" { "Recent failed walks" }
+            @if walks.is_empty() {
+                p class="none" { "None since this process began." }
+            } @else {
+                table {
+                    caption { "The latest failed walks of this process, at most ten" }
+                    thead {
+                        tr {
+                            th scope="col" { "Ended" }
+                            th scope="col" { "Why" }
+                            th scope="col" class="number" { "Pages" }
+                        }
+                    }
+                    tbody {
+                        @for walk in walks {
+                            tr {
+                                th scope="row" { (moment(walk.end_time, now)) }
+                                td {
+                                    (walk.words)
+                                    @if let Some(status) = walk.http_status { " (" (status) ")" }
+                                    span class="note" { "after " (exactly(walk.duration_seconds)) }
+                                }
+                                td class="number" { (number(walk.pages)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

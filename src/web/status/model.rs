@@ -1,0 +1,544 @@
+//! What the page and the JSON say, as plain data, built in one place so that they cannot disagree.
+//!
+//! The state of each organization is read once. Figures go when their snapshot is withdrawn, as they do behind the
+//! telemetry path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::figures::Figures;
+use super::time::Time;
+use super::{Facts, words};
+use crate::clock::Moment;
+use crate::roster::Change;
+use crate::snapshot::{self, Activity, Board, OrganizationState, RecentChanges, Snapshot, Timing};
+use crate::telemetry::Telemetry;
+use crate::web::paths::Paths;
+
+/// The version of the form of the JSON.
+const VERSION: u32 = 1;
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Status {
+    pub(super) version: u32,
+    pub(super) time: Time,
+    pub(super) exporter: Exporter,
+    pub(super) configuration: Configuration,
+    pub(super) state_file: StateFile,
+    pub(super) links: Links,
+    pub(super) summary: Summary,
+    /// All organizations, or those in the state that was asked for.
+    pub(super) organizations: Vec<Organization>,
+    /// The one that was asked for, or the only one.
+    pub(super) organization: Option<Detail>,
+}
+
+/// The running program.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Exporter {
+    pub(super) version: &'static str,
+    pub(super) revision: &'static str,
+    pub(super) start_time: Time,
+    pub(super) uptime_seconds: f64,
+}
+
+/// How the latest loading of the configuration went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Configuration {
+    pub(super) last_reload_successful: bool,
+    pub(super) last_success_time: Option<Time>,
+}
+
+/// How the state file does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct StateFile {
+    pub(super) enabled: bool,
+    /// Of this process.
+    pub(super) last_write_time: Option<Time>,
+    /// Whether the latest attempt succeeded; absent before the first.
+    pub(super) last_write_successful: Option<bool>,
+}
+
+/// Where else to look: URLs if the external one is known, else paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Links {
+    pub(super) status_page: String,
+    pub(super) status: String,
+    pub(super) metrics: String,
+    pub(super) healthy: String,
+    pub(super) ready: String,
+    pub(super) fresh: String,
+}
+
+/// All organizations in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub(super) struct Summary {
+    pub(super) organizations: usize,
+    pub(super) fresh: usize,
+    pub(super) failing: usize,
+    pub(super) held_back: usize,
+    pub(super) stale: usize,
+    pub(super) first_walk: usize,
+    pub(super) no_figures: usize,
+    /// Organizations whose figures are published.
+    pub(super) with_figures: usize,
+    /// Users of those; absent where there are none.
+    pub(super) users: Option<u64>,
+}
+
+/// How it stands with an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum State {
+    /// Figures are published, and the latest walk succeeded.
+    Fresh,
+    /// Figures are published, and the latest walk failed.
+    Failing,
+    /// Figures are published, and the latest walk is not believed before another one says the same.
+    HeldBack,
+    /// Figures are withdrawn because of their age.
+    Stale,
+    /// There are no figures, and no walk has ended yet.
+    FirstWalk,
+    /// There have been no figures yet, and walks fail.
+    NoFigures,
+}
+
+/// An organization in a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Organization {
+    pub(super) name: String,
+    pub(super) state: State,
+    /// The state in words.
+    pub(super) words: String,
+    pub(super) link: String,
+    pub(super) users: Option<u64>,
+    pub(super) owners: Option<u64>,
+    pub(super) service_accounts: Option<u64>,
+    pub(super) people_scim_managed_ratio: Option<f64>,
+    /// The start of the walk that the figures come from.
+    pub(super) snapshot_time: Option<Time>,
+    pub(super) snapshot_age_seconds: Option<f64>,
+    pub(super) next_walk_time: Option<Time>,
+    pub(super) walking: bool,
+}
+
+/// An organization with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Detail {
+    pub(super) name: String,
+    pub(super) state: State,
+    pub(super) words: String,
+    pub(super) poll_interval_seconds: f64,
+    pub(super) snapshot_max_age_seconds: f64,
+    pub(super) snapshot: Option<SnapshotFacts>,
+    /// When figures were withdrawn, if they are.
+    pub(super) withdrawn_time: Option<Time>,
+    pub(super) last_success_time: Option<Time>,
+    pub(super) last_walk: Option<Walk>,
+    /// The end of the first failed walk since the last success of this process.
+    pub(super) failing_since_time: Option<Time>,
+    pub(super) next_walk_time: Option<Time>,
+    pub(super) walk_under_way: Option<Progress>,
+    pub(super) figures: Option<Figures>,
+    /// The oldest first; empty where figures are withdrawn.
+    pub(super) trend: Vec<Point>,
+    pub(super) changes: Option<Changes>,
+    /// The latest first.
+    pub(super) failed_walks: Vec<Walk>,
+}
+
+/// The walk that figures come from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct SnapshotFacts {
+    pub(super) start_time: Time,
+    pub(super) end_time: Time,
+    pub(super) age_seconds: f64,
+    pub(super) duration_seconds: f64,
+    pub(super) pages: u64,
+}
+
+/// A walk that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Walk {
+    pub(super) end_time: Time,
+    /// `success`, or why it failed.
+    pub(super) result: &'static str,
+    pub(super) http_status: Option<u16>,
+    pub(super) words: String,
+    pub(super) duration_seconds: f64,
+    pub(super) pages: u64,
+}
+
+/// A walk under way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Progress {
+    pub(super) start_time: Time,
+    pub(super) elapsed_seconds: f64,
+    pub(super) pages: u64,
+    pub(super) users: u64,
+    /// Of the users of the walk before, at most 1.
+    pub(super) ratio: Option<f64>,
+    /// If it goes on as until now and meets as many users as the walk before.
+    pub(super) seconds_left: Option<f64>,
+}
+
+/// Totals of one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Point {
+    /// The start of its walk.
+    pub(super) time: Time,
+    pub(super) users: u64,
+    pub(super) owners: Option<u64>,
+    pub(super) service_accounts: Option<u64>,
+    pub(super) people_outside_scim: Option<u64>,
+}
+
+/// Changes of the last day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Changes {
+    pub(super) since_time: Time,
+    pub(super) kinds: Vec<ChangeKind>,
+    pub(super) owners_granted: u64,
+}
+
+/// Users with one change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ChangeKind {
+    pub(super) change: &'static str,
+    pub(super) users: u64,
+}
+
+/// Which part is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Query {
+    /// The organization to be shown with everything.
+    pub(super) organization: Option<String>,
+    /// The only state to be listed.
+    pub(super) state: Option<State>,
+}
+
+/// There is no organization with the name that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoSuchOrganization;
+
+/// One reading of an organization: whatever is said of it comes from here.
+struct Reading {
+    name: String,
+    timing: Timing,
+    state: Arc<OrganizationState>,
+    activity: Arc<Activity>,
+}
+
+impl Status {
+    /// The status at `now`, with the details of one organization: the one that was asked for, or the only one.
+    pub(super) fn read(
+        board: &Board,
+        telemetry: &Telemetry,
+        telemetry_path: &str,
+        facts: &Facts,
+        query: &Query,
+        now: &Moment,
+    ) -> Result<Self, NoSuchOrganization> {
+        let organizations = board.organizations();
+        let mut readings = organizations.iter().map(|organization| Reading {
+            name: organization.name.clone(),
+            timing: organization.timing(),
+            state: organization.state(),
+            activity: organization.activity(),
+        });
+        let alone = organizations.len() == 1;
+        let (mut summary, mut lines, mut detail) = (Summary::default(), Vec::new(), None);
+        for reading in &mut readings {
+            let line = reading.line(&facts.paths, now);
+            summary.add(&line);
+            let wanted = match &query.organization {
+                Some(name) => *name == reading.name,
+                None => alone,
+            };
+            if wanted {
+                detail = Some(reading.detail(line.state, &line.words, now));
+            }
+            if query.state.is_none_or(|state| state == line.state) {
+                lines.push(line);
+            }
+        }
+        if query.organization.is_some() && detail.is_none() {
+            return Err(NoSuchOrganization);
+        }
+        let start = facts.start.as_ref().unwrap_or(now);
+        let url = |route| facts.paths.url(route);
+        let writes = telemetry.state_writes();
+        let (last_reload_successful, loaded) = telemetry.configuration();
+        Ok(Self {
+            version: VERSION,
+            time: now.into(),
+            exporter: Exporter {
+                version: env!("CARGO_PKG_VERSION"),
+                revision: env!("REVISION"),
+                start_time: start.into(),
+                uptime_seconds: now.since(start).as_secs_f64(),
+            },
+            configuration: Configuration {
+                last_reload_successful,
+                last_success_time: loaded.map(Time::from_milliseconds),
+            },
+            state_file: StateFile {
+                enabled: facts.state_file,
+                last_write_time: writes.last_success.map(Time::from_milliseconds),
+                last_write_successful: writes.succeeded,
+            },
+            links: Links {
+                status_page: url("/"),
+                status: url("/api/v1/status"),
+                metrics: url(telemetry_path),
+                healthy: url("/-/healthy"),
+                ready: url("/-/ready"),
+                fresh: url("/-/fresh"),
+            },
+            summary,
+            organizations: lines,
+            organization: detail,
+        })
+    }
+}
+
+impl Summary {
+    fn add(&mut self, organization: &Organization) {
+        self.organizations += 1;
+        *self.of_mut(organization.state) += 1;
+        if let Some(users) = organization.users {
+            self.with_figures += 1;
+            *self.users.get_or_insert_default() += users;
+        }
+    }
+
+    fn of_mut(&mut self, state: State) -> &mut usize {
+        match state {
+            State::Fresh => &mut self.fresh,
+            State::Failing => &mut self.failing,
+            State::HeldBack => &mut self.held_back,
+            State::Stale => &mut self.stale,
+            State::FirstWalk => &mut self.first_walk,
+            State::NoFigures => &mut self.no_figures,
+        }
+    }
+
+    /// How many organizations are in `state`.
+    pub(super) fn of(&self, state: State) -> usize {
+        *self.clone().of_mut(state)
+    }
+}
+
+impl State {
+    /// All, the good one first.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Fresh, Self::Failing, Self::HeldBack, Self::Stale, Self::FirstWalk, Self::NoFigures];
+
+    fn of(state: &OrganizationState, fresh: bool) -> Self {
+        let failure = state.last_walk.as_ref().and_then(|walk| walk.failure);
+        match (&state.snapshot, failure) {
+            (Some(_), _) if !fresh => Self::Stale,
+            (Some(_), None) => Self::Fresh,
+            (Some(_), Some("implausible")) => Self::HeldBack,
+            (Some(_), Some(_)) => Self::Failing,
+            (None, None) => Self::FirstWalk,
+            (None, Some(_)) => Self::NoFigures,
+        }
+    }
+
+    /// The value in JSON and in queries.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Failing => "failing",
+            Self::HeldBack => "held_back",
+            Self::Stale => "stale",
+            Self::FirstWalk => "first_walk",
+            Self::NoFigures => "no_figures",
+        }
+    }
+}
+
+impl Reading {
+    fn snapshot(&self, now: &Moment) -> Option<&Snapshot> {
+        self.state.fresh_snapshot(now, self.timing.max_age)
+    }
+
+    /// When the figures were withdrawn, if they are.
+    fn withdrawn(&self, now: &Moment) -> Option<Time> {
+        let snapshot = self.state.snapshot.as_ref()?;
+        let withdrawn = self.snapshot(now).is_none();
+        withdrawn.then(|| Time::from(&snapshot.summary.start).plus(self.timing.max_age))
+    }
+
+    fn next_walk(&self) -> Option<Time> {
+        match &*self.activity {
+            Activity::Waiting { next } => next.as_ref().map(Time::from),
+            Activity::Walking { .. } => None,
+        }
+    }
+
+    fn line(&self, paths: &Paths, now: &Moment) -> Organization {
+        let snapshot = self.snapshot(now);
+        let figures = snapshot.map(|snapshot| &snapshot.figures);
+        let users = |wanted| crate::composition::total(&figures?.users, wanted);
+        let scim = |managed| users([None, Some("user"), Some(managed), None]);
+        let state = State::of(&self.state, snapshot.is_some());
+        Organization {
+            name: self.name.clone(),
+            state,
+            words: words::state(state, &self.facts(now)),
+            link: paths.link(&format!("/?organization={}", words::quoted(&self.name))),
+            users: figures.map(|_| users([None; 4]).unwrap_or_default()),
+            owners: users([Some("owner"), None, None, None]),
+            service_accounts: users([None, Some("service_account"), None, None]),
+            people_scim_managed_ratio: super::figures::ratio(scim("true"), scim("false")),
+            snapshot_time: snapshot.map(|snapshot| (&snapshot.summary.start).into()),
+            snapshot_age_seconds: snapshot.map(|snapshot| now.since(&snapshot.summary.start).as_secs_f64()),
+            next_walk_time: self.next_walk(),
+            walking: matches!(&*self.activity, Activity::Walking { .. }),
+        }
+    }
+
+    /// What the words on the state say.
+    fn facts(&self, now: &Moment) -> words::Facts {
+        let last = self.state.last_walk.as_ref();
+        words::Facts {
+            now: now.into(),
+            snapshot: self.snapshot(now).map(|snapshot| SnapshotFacts::of(snapshot, now)),
+            withdrawn: self.withdrawn(now),
+            failure: last.and_then(|walk| walk.failure),
+            http_status: self.state.history.failures().last().and_then(|failure| failure.status),
+            failing_since: self.state.history.failing_since().map(Time::from),
+            walking: matches!(&*self.activity, Activity::Walking { .. }),
+        }
+    }
+
+    fn detail(&self, state: State, words: &str, now: &Moment) -> Detail {
+        let (snapshot, history) = (self.snapshot(now), &self.state.history);
+        let failures = history.failures();
+        let is_last = |walk: &snapshot::LastWalk| failures.last().filter(|failure| failure.walk == *walk);
+        Detail {
+            name: self.name.clone(),
+            state,
+            words: words.to_owned(),
+            poll_interval_seconds: self.timing.interval.as_secs_f64(),
+            snapshot_max_age_seconds: self.timing.max_age.as_secs_f64(),
+            snapshot: snapshot.map(|snapshot| SnapshotFacts::of(snapshot, now)),
+            withdrawn_time: self.withdrawn(now),
+            last_success_time: self.state.last_success.as_ref().map(Time::from),
+            last_walk: self
+                .state
+                .last_walk
+                .as_ref()
+                .map(|walk| Walk::of(walk, is_last(walk).and_then(|failure| failure.status))),
+            failing_since_time: history.failing_since().map(Time::from),
+            next_walk_time: self.next_walk(),
+            walk_under_way: Progress::of(
+                &self.activity,
+                self.state.roster.as_ref().map(|roster| roster.len()),
+                now,
+            ),
+            figures: snapshot.map(Figures::of),
+            trend: match snapshot {
+                Some(_) => history.points().map(Point::of).collect(),
+                None => Vec::new(),
+            },
+            changes: history.changes(now).map(|changes| Changes::of(&changes)),
+            failed_walks: failures
+                .iter()
+                .rev()
+                .map(|failure| Walk::of(&failure.walk, failure.status))
+                .collect(),
+        }
+    }
+}
+
+impl SnapshotFacts {
+    fn of(snapshot: &Snapshot, now: &Moment) -> Self {
+        let summary = &snapshot.summary;
+        Self {
+            start_time: (&summary.start).into(),
+            end_time: (&summary.end).into(),
+            age_seconds: now.since(&summary.start).as_secs_f64(),
+            duration_seconds: summary.duration().as_secs_f64(),
+            pages: summary.pages,
+        }
+    }
+}
+
+impl Walk {
+    fn of(walk: &snapshot::LastWalk, http_status: Option<u16>) -> Self {
+        let result = walk.failure.unwrap_or("success");
+        Self {
+            end_time: (&walk.end).into(),
+            result,
+            http_status,
+            words: words::result(result).to_owned(),
+            duration_seconds: walk.duration.as_secs_f64(),
+            pages: walk.pages,
+        }
+    }
+}
+
+impl Progress {
+    /// The walk under way, compared with one of so many `users_before`.
+    #[expect(clippy::cast_precision_loss, reason = "users stay within 2^53")]
+    fn of(activity: &Activity, users_before: Option<usize>, now: &Moment) -> Option<Self> {
+        let Activity::Walking { start, meter } = activity else { return None };
+        let (pages, users, elapsed) = (meter.pages(), meter.users(), now.since(start).as_secs_f64());
+        let before = users_before.filter(|users| *users > 0).map(|users| users as f64);
+        let met = users as f64;
+        let left = |before: f64| (users > 0 && met < before).then(|| elapsed * (before - met) / met);
+        Some(Self {
+            start_time: start.into(),
+            elapsed_seconds: elapsed,
+            pages,
+            users,
+            ratio: before.map(|before| (met / before).min(1.0)),
+            seconds_left: before.and_then(left),
+        })
+    }
+}
+
+impl Point {
+    fn of(point: snapshot::Point) -> Self {
+        let snapshot::Point { start, users, owners, service_accounts, people_outside_scim } = point;
+        Self { time: Time::from_seconds(start), users, owners, service_accounts, people_outside_scim }
+    }
+}
+
+impl Changes {
+    fn of(changes: &RecentChanges) -> Self {
+        let kinds = Change::ALL.iter().zip(changes.users);
+        Self {
+            since_time: Time::from_seconds(changes.since),
+            kinds: kinds.map(|(change, users)| ChangeKind { change: change.label(), users }).collect(),
+            owners_granted: changes.owners_granted,
+        }
+    }
+}
+
+impl Query {
+    /// What the query of a request asks for; what is not known in it is overlooked.
+    pub(super) fn parse(query: Option<&str>) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            match &*name {
+                "organization" => parsed.organization = Some(value.into_owned()),
+                "state" => parsed.state = State::ALL.into_iter().find(|state| state.name() == value),
+                _ => {}
+            }
+        }
+        parsed
+    }
+}
+
+/// The time from now until `time`; none if it is past.
+pub(super) fn until(time: Time, now: Time) -> Duration {
+    Duration::from_millis(time.unix_milliseconds().saturating_sub(now.unix_milliseconds()))
+}
