@@ -1,7 +1,7 @@
 //! What this process remembers of an organization: totals of its snapshots, changes and failed walks of the last day.
 //!
 //! It is small and bounded, for a picture of the last day and not for a record: a restart forgets it, and Prometheus
-//! keeps the real history. At most 300 points of 20 bytes, 98 spans of 44 bytes and 10 failed walks: 11 kB.
+//! keeps the real history. At most 300 points of 20 bytes, 98 spans of 44 bytes and 10 failed walks: 12 kB.
 
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct History {
     spans: Vec<Span>,
     failures: Vec<Failure>,
     failing_since: Option<Moment>,
+    /// The same for the latest way of failing.
+    failing_so_since: Option<Moment>,
 }
 
 /// Totals of one snapshot. A number that the API did not tell is absent.
@@ -100,6 +102,11 @@ impl History {
         self.failing_since.as_ref()
     }
 
+    /// The end of the first of those that failed one after the other as the latest one did.
+    pub fn failing_so_since(&self) -> Option<&Moment> {
+        self.failing_so_since.as_ref()
+    }
+
     /// The changes that walks of this process found within the day before `now`; nothing before there is something to
     /// compare with. Spans of a quarter of an hour count as a whole, so that a day is up to so much less.
     pub fn changes(&self, now: &Moment) -> Option<RecentChanges> {
@@ -127,7 +134,7 @@ impl History {
             Some(_) => self.clone(),
             None => Self { failures: self.failures.clone(), ..Self::default() },
         };
-        next.failing_since = None;
+        (next.failing_since, next.failing_so_since) = (None, None);
         next.since.get_or_insert(seconds(start.unix_milliseconds()));
         next.add_point(Packed::of(snapshot));
         if let Some(changes) = changes {
@@ -140,6 +147,11 @@ impl History {
     pub(super) fn with_failure(&self, failure: Failure) -> Self {
         let mut next = self.clone();
         next.failing_since.get_or_insert(failure.walk.end);
+        let how = |failure: &Failure| (failure.walk.failure, failure.status);
+        match self.failures.last() {
+            Some(last) if how(last) == how(&failure) => next.failing_so_since.get_or_insert(failure.walk.end),
+            _ => next.failing_so_since.insert(failure.walk.end),
+        };
         let surplus = (next.failures.len() + 1).saturating_sub(MOST_FAILURES);
         next.failures.drain(..surplus);
         next.failures.push(failure);

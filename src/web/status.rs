@@ -66,6 +66,3 @@ impl Sources<'_> {
         Status::read(self.board, self.telemetry, self.telemetry_path, self.facts, query, &self.now)
     }
 }
-
-#[cfg(test)]
-mod tests;

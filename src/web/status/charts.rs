@@ -65,6 +65,9 @@ const HEIGHT: f64 = 64.0;
 /// Room for the stroke at top and bottom.
 const MARGIN: f64 = 4.0;
 
+/// The least part of the highest value that the height stands for.
+const LEAST_SPAN: f64 = 0.02;
+
 /// A line that stays where it is from one point to the next, as the numbers do.
 pub(super) fn line(line: &Line<'_>) -> Markup {
     let drawn = Drawn::of(line.points);
@@ -102,10 +105,10 @@ impl Drawn {
             0 => WIDTH,
             span => (time.saturating_sub(*first)) as f64 / span as f64 * WIDTH,
         };
-        let y = |value: u64| match high - low {
-            0 => HEIGHT / 2.0,
-            span => MARGIN + (high - value) as f64 / span as f64 * (HEIGHT - 2.0 * MARGIN),
-        };
+        // One more or less of many must not look like a landslide.
+        let span = ((high - low) as f64).max(high as f64 * LEAST_SPAN).max(4.0);
+        let top = (high + low) as f64 / 2.0 + span / 2.0;
+        let y = |value: u64| MARGIN + (top - value as f64) / span * (HEIGHT - 2.0 * MARGIN);
         for piece in points.split(|(_, value)| value.is_none()) {
             let [(start, first), rest @ ..] = piece else { continue };
             let (Some(first), mut end) = (first, x(*start)) else { continue };
@@ -169,8 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn a_small_change_is_drawn_small() {
+        assert_eq!(Drawn::of(&[(0, Some(9)), (1, Some(10))]).stroke, "M0.0 39.0H300.0V25.0");
+        assert_eq!(Drawn::of(&[(0, Some(1_000)), (1, Some(999))]).stroke, "M0.0 30.6H300.0V33.4");
+    }
+
+    #[test]
     fn where_nothing_is_known_a_line_has_a_gap() {
-        assert_eq!(Drawn::of(&[(0, Some(1)), (1, None), (2, Some(3))]).stroke, "M0.0 60.0M300.0 4.0");
+        assert_eq!(Drawn::of(&[(0, Some(1)), (1, None), (2, Some(5))]).stroke, "M0.0 60.0M300.0 4.0");
         for nothing in [&[][..], &[(5, None)]] {
             assert_eq!(Drawn::of(nothing), Drawn::default());
         }

@@ -185,3 +185,9 @@ fn ahead(time: Time, now: Time) -> Markup {
 fn fact(term: &str, what: &Markup) -> Markup {
     html! { div { dt { (term) } dd { (what) } } }
 }
+
+/// The text with a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

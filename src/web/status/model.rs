@@ -20,6 +20,9 @@ use crate::web::paths::Paths;
 /// The version of the form of the JSON.
 const VERSION: u32 = 1;
 
+/// Up to so many organizations each has a line of its last day on the page of all.
+const FEW: usize = 50;
+
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Status {
@@ -124,6 +127,9 @@ pub(super) struct Organization {
     pub(super) snapshot_age_seconds: Option<f64>,
     pub(super) next_walk_time: Option<Time>,
     pub(super) walking: bool,
+    /// For the page alone, where there are few organizations; the JSON has it with the details.
+    #[serde(skip)]
+    pub(super) users_trend: Vec<Point>,
 }
 
 /// An organization with everything that is known of it.
@@ -253,7 +259,7 @@ impl Status {
         let alone = organizations.len() == 1;
         let (mut summary, mut lines, mut detail) = (Summary::default(), Vec::new(), None);
         for reading in &mut readings {
-            let line = reading.line(&facts.paths, now);
+            let line = reading.line(&facts.paths, (2..=FEW).contains(&organizations.len()), now);
             summary.add(&line);
             let wanted = match &query.organization {
                 Some(name) => *name == reading.name,
@@ -382,7 +388,7 @@ impl Reading {
         }
     }
 
-    fn line(&self, paths: &Paths, now: &Moment) -> Organization {
+    fn line(&self, paths: &Paths, few: bool, now: &Moment) -> Organization {
         let snapshot = self.snapshot(now);
         let figures = snapshot.map(|snapshot| &snapshot.figures);
         let users = |wanted| crate::composition::total(&figures?.users, wanted);
@@ -401,6 +407,10 @@ impl Reading {
             snapshot_age_seconds: snapshot.map(|snapshot| now.since(&snapshot.summary.start).as_secs_f64()),
             next_walk_time: self.next_walk(),
             walking: matches!(&*self.activity, Activity::Walking { .. }),
+            users_trend: match snapshot {
+                Some(_) if few => self.state.history.points().map(Point::of).collect(),
+                _ => Vec::new(),
+            },
         }
     }
 
@@ -413,7 +423,7 @@ impl Reading {
             withdrawn: self.withdrawn(now),
             failure: last.and_then(|walk| walk.failure),
             http_status: self.state.history.failures().last().and_then(|failure| failure.status),
-            failing_since: self.state.history.failing_since().map(Time::from),
+            failing_since: self.state.history.failing_so_since().map(Time::from),
             walking: matches!(&*self.activity, Activity::Walking { .. }),
         }
     }

@@ -12,6 +12,7 @@ use crate::clock::Moment;
 const RFC_3339: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const HOUR: StaticFormatDescription = format_description!("[hour]:[minute]");
+const SECOND: StaticFormatDescription = format_description!("[hour]:[minute]:[second]");
 const DAY: StaticFormatDescription = format_description!("[day padding:none] [month repr:short]");
 const YEAR: StaticFormatDescription = format_description!("[day padding:none] [month repr:short] [year]");
 
@@ -59,6 +60,11 @@ impl Time {
         }
     }
 
+    /// The time of day to the second: "13:05:22".
+    pub(super) fn to_the_second(self) -> String {
+        self.written(SECOND)
+    }
+
     fn date_time(self) -> Option<OffsetDateTime> {
         let system = UNIX_EPOCH.checked_add(Duration::from_millis(self.0))?;
         let latest = SystemTime::from(Date::MAX.midnight().assume_offset(UtcOffset::UTC));
@@ -94,7 +100,7 @@ pub(super) fn about(seconds: f64) -> String {
     }
 }
 
-/// A time span in its two largest units: "12 min 5 s", "3 h 20 min"; below a minute with tenths of seconds.
+/// A time span in its two largest units: "12 min 5 s", "3 h 20 min"; below a minute in fractions.
 pub(super) fn exactly(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts saturate")]
     let whole = seconds as u64;
@@ -104,6 +110,7 @@ pub(super) fn exactly(seconds: f64) -> String {
     };
     match whole {
         0..60 if seconds.fract() == 0.0 => format!("{whole} s"),
+        0 if seconds < 0.1 => format!("{:.0} ms", (seconds * 1000.0).max(1.0)),
         0 => format!("{seconds:.2} s"),
         0..60 => format!("{seconds:.1} s"),
         60..3_600 => two(whole / 60, "min", whole % 60, "s"),
@@ -140,7 +147,9 @@ mod tests {
     fn spans_are_told_in_units_that_fit() {
         for (seconds, short, long) in [
             (0.0, "0 s", "0 s"),
-            (0.046, "0 s", "0.05 s"),
+            (0.000_1, "0 s", "1 ms"),
+            (0.046, "0 s", "46 ms"),
+            (0.25, "0 s", "0.25 s"),
             (4.25, "4 s", "4.2 s"),
             (60.0, "1 min", "1 min"),
             (125.0, "2 min", "2 min 5 s"),

@@ -10,6 +10,7 @@ pub(super) struct Facts {
     pub(super) withdrawn: Option<Time>,
     pub(super) failure: Option<&'static str>,
     pub(super) http_status: Option<u16>,
+    /// Since when walks fail as they do now.
     pub(super) failing_since: Option<Time>,
     pub(super) walking: bool,
 }
@@ -138,4 +139,106 @@ pub(super) fn percent(part: f64) -> String {
 /// A text as a value in a query.
 pub(super) fn quoted(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten minutes past eight on 15 January 2027.
+    fn now() -> Time {
+        Time::from_seconds(1_800_000_600)
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            now: now(),
+            snapshot: None,
+            withdrawn: None,
+            failure: None,
+            http_status: None,
+            failing_since: None,
+            walking: false,
+        }
+    }
+
+    fn snapshot() -> Option<SnapshotFacts> {
+        let start_time = Time::from_seconds(1_800_000_480);
+        let end_time = Time::from_milliseconds(1_800_000_484_200);
+        Some(SnapshotFacts { start_time, end_time, age_seconds: 120.0, duration_seconds: 4.2, pages: 31 })
+    }
+
+    #[test]
+    fn each_state_has_its_words() {
+        let early = Some(Time::from_seconds(1_800_000_300));
+        let refused = || Facts {
+            failure: Some("unauthorized"),
+            http_status: Some(401),
+            failing_since: early,
+            ..facts()
+        };
+        for (of, facts, words) in [
+            (
+                State::Fresh,
+                Facts { snapshot: snapshot(), ..facts() },
+                "fresh: walked 2 min ago in 4.2 s, 31 pages",
+            ),
+            (
+                State::Failing,
+                Facts { snapshot: snapshot(), ..refused() },
+                "failing: 401 since 08:05 UTC, key refused; the figures are of the last success, walked 2 min ago in 4.2 s, 31 pages",
+            ),
+            (
+                State::HeldBack,
+                Facts { snapshot: snapshot(), failure: Some("implausible"), ..facts() },
+                "held back: the latest walk is not believed before another one says the same; the figures are older, walked 2 min ago in 4.2 s, 31 pages",
+            ),
+            (
+                State::Stale,
+                Facts { withdrawn: early, ..facts() },
+                "stale: figures are withdrawn since 08:05 UTC, as no walk has succeeded in time",
+            ),
+            (
+                State::Stale,
+                Facts { withdrawn: early, ..refused() },
+                "stale: figures are withdrawn since 08:05 UTC; 401 since 08:05 UTC, key refused",
+            ),
+            (State::FirstWalk, facts(), "waiting for the first walk"),
+            (State::FirstWalk, Facts { walking: true, ..facts() }, "first walk under way"),
+            (
+                State::NoFigures,
+                Facts { failure: Some("connect"), failing_since: early, ..facts() },
+                "no figures: walks fail since 08:05 UTC, connection failed",
+            ),
+        ] {
+            assert_eq!(state(of, &facts), words);
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_counted() {
+        let numbers = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (value, words) in numbers {
+            assert_eq!(grouped(value), words);
+        }
+        assert_eq!((&*counted(1, "page"), &*counted(0, "page")), ("1 page", "0 pages"));
+        assert_eq!(counted(12_345, "user"), "12,345 users");
+    }
+
+    #[test]
+    fn only_nothing_is_no_percent_and_only_all_is_all() {
+        for (part, words) in [
+            (0.0, "0%"),
+            (0.000_01, "0.1%"),
+            (0.004, "0.4%"),
+            (0.01, "1%"),
+            (0.764, "76%"),
+            (0.99, "99%"),
+            (0.996, "99.6%"),
+            (0.999_99, "99.9%"),
+            (1.0, "100%"),
+        ] {
+            assert_eq!(percent(part), words, "{part}");
+        }
+    }
 }

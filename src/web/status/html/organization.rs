@@ -1,14 +1,19 @@
 //! One organization.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
-use super::{ahead, fact, known, moment, number, sections};
+use super::{ahead, capital, fact, known, moment, number, sections};
 use crate::web::paths::Paths;
 use crate::web::status::charts::{Line, bar, glyph, line};
 use crate::web::status::figures::{Figures, part};
-use crate::web::status::model::{Changes, Detail, Point, Progress, State, Status, Walk};
+use crate::web::status::model::{Changes, Detail, Point, Progress, State, Status, Walk, until};
 use crate::web::status::time::{Time, exactly};
 use crate::web::status::words::{self, at, counted, grouped, percent};
+
+/// The ends of a line that are nearer than this are told to the second.
+const NEAR: Duration = Duration::from_secs(600);
 
 pub(super) fn page(organization: &Detail, status: &Status, paths: &Paths) -> Markup {
     let now = status.time;
@@ -18,16 +23,12 @@ pub(super) fn page(organization: &Detail, status: &Status, paths: &Paths) -> Mar
                 p class="crumb" { a href=(paths.link("/")) { "All " (number(status.summary.organizations as u64)) " organizations" } }
             }
             h1 { (organization.name) }
-            p class="state" id="state" { (glyph(organization.state)) span { (organization.words) } }
-            @if let Some(walk) = &organization.walk_under_way { (progress(walk)) }
+            p class="state" id="state" { (glyph(organization.state)) span { (capital(&organization.words)) } }
+            @if let Some(advice) = organization.last_walk.as_ref().and_then(|walk| words::advice(walk.result)) {
+                p class="advice" { (advice) }
+            }
+            (progress(organization, now))
             dl class="facts" {
-                (fact("Next walk", &html! {
-                    @match organization.next_walk_time {
-                        _ if organization.walk_under_way.is_some() => "under way",
-                        Some(time) => (ahead(time, now)),
-                        None => "soon",
-                    }
-                }))
                 (fact("Walks every", &html! { (exactly(organization.poll_interval_seconds)) }))
                 (fact("Figures withdrawn after", &html! { (exactly(organization.snapshot_max_age_seconds)) }))
                 (fact("Last success", &html! {
@@ -50,35 +51,56 @@ pub(super) fn page(organization: &Detail, status: &Status, paths: &Paths) -> Mar
         }
         div class="grid" {
             (changes(organization.changes.as_ref(), now))
-            (failed_walks(&organization.failed_walks, now))
+            @match &organization.figures {
+                Some(figures) => (sections::others(figures, now)),
+                None => (failed_walks(&organization.failed_walks, now)),
+            }
         }
         @if let Some(figures) = &organization.figures {
             div class="grid" {
                 (sections::fields(figures))
-                (sections::others(figures, now))
+                div class="stack" {
+                    (failed_walks(&organization.failed_walks, now))
+                    (sections::breakdowns(figures))
+                }
             }
         }
     }
 }
 
-/// How far a walk under way is.
-fn progress(walk: &Progress) -> Markup {
-    let share = walk
-        .ratio
-        .map_or_else(String::new, |ratio| format!(", {} of the users of the walk before", percent(ratio)));
-    let left =
-        walk.seconds_left.map_or_else(String::new, |left| format!(", about {} left", exactly(left.ceil())));
+/// How far a walk under way is, or when the next one is due. It takes the same room either way.
+fn progress(organization: &Detail, now: Time) -> Markup {
+    let ratio = organization.walk_under_way.as_ref().and_then(|walk| walk.ratio);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a thousand")]
-    let thousandths = (walk.ratio.unwrap_or_default() * 1000.0) as u64;
+    let thousandths = (ratio.unwrap_or_default() * 1000.0) as u64;
     html! {
         div class="progress" {
             p id="progress" {
-                "Walk under way for " (exactly(walk.elapsed_seconds.floor())) ": "
-                (counted(walk.pages, "page")) ", " (counted(walk.users, "user")) (share) (left)
+                @match (&organization.walk_under_way, organization.next_walk_time) {
+                    (Some(walk), _) => (under_way(walk)),
+                    (None, Some(next)) => { "Next walk " (ahead(next, now)) }
+                    (None, None) => "Next walk soon",
+                }
             }
-            @if walk.ratio.is_some() { (bar(&[("first", thousandths)], 1000)) }
+            (bar(&[("first", thousandths)], 1000))
         }
     }
+}
+
+fn under_way(walk: &Progress) -> String {
+    let mut words = format!(
+        "Walk under way for {}: {}, {}",
+        exactly(walk.elapsed_seconds.floor()),
+        counted(walk.pages, "page"),
+        counted(walk.users, "user")
+    );
+    if let Some(ratio) = walk.ratio {
+        words.push_str(&format!(", {} of the last walk's", percent(ratio)));
+    }
+    if let Some(left) = walk.seconds_left {
+        words.push_str(&format!(", about {} left", exactly(left.ceil())));
+    }
+    words
 }
 
 /// Why there is nothing to show.
@@ -95,9 +117,6 @@ fn no_figures(organization: &Detail, now: Time) -> Markup {
                     }
                     _ => "A number is either right or absent: figures come with the first walk that succeeds.",
                 }
-            }
-            @if let Some(walk) = &organization.last_walk {
-                @if let Some(advice) = words::advice(walk.result) { p { (advice) } }
             }
         }
     }
@@ -128,7 +147,7 @@ fn headlines(figures: &Figures) -> Markup {
                 (headline("People outside SCIM", people.and_then(|people| people.not_managed), &scim_note))
                 @if let Some(stale) = stale {
                     @let all = stale.used.zip(stale.never).map(|(used, never)| used + never);
-                    (headline(&format!("API keys unused for {}", stale.older_than), all, &match stale.never {
+                    (headline(&format!("Keys unused for {}", stale.older_than), all, &match stale.never {
                         Some(never) => format!("{} of them never used", grouped(never)),
                         None => "never used: unknown".to_owned(),
                     }))
@@ -196,23 +215,36 @@ fn multiple(title: &str, id: &str, points: &[Point], value: fn(&Point) -> Option
         std::cmp::Ordering::Greater => format!("{} more", grouped(last - first)),
         std::cmp::Ordering::Less => format!("{} fewer", grouped(first - last)),
     };
-    let ends = points.first().zip(points.last());
-    let times = ends.map_or_else(String::new, |(first, last)| {
-        format!(" from {} to {}", at(first.time, now), at(last.time, now))
-    });
+    let (Some(start), Some(end)) = (points.first(), points.last()) else { return html! {} };
+    let (start, end) = (start.time, end.time);
     let numbers = match low == high {
         true => format!("always {}", grouped(low)),
         false => format!("between {} and {}", grouped(low), grouped(high)),
     };
-    let description = format!("{}{times}: {numbers}, at last {}.", title, grouped(last));
+    let description =
+        format!("{title} from {} to {}: {numbers}, at last {}.", at(start, now), at(end, now), grouped(last));
     html! {
         figure {
-            figcaption { (title) " " strong { (number(last)) } span class="note" { (change) } }
+            figcaption { (title) strong { (number(last)) } (change) ", " (numbers) }
             (line(&Line { id, title, description: &description, points: &drawn }))
-            p class="axis" {
-                @if let Some((first, last)) = ends { span { (moment(first.time, now)) } span { (numbers) } span { (moment(last.time, now)) } }
-            }
+            p class="axis" { span { (ticks(start, end, now)) } span { (ticks(end, start, now)) } }
         }
+    }
+}
+
+/// A moment, to the second where it is of today.
+fn moment_of_day(time: Time, now: Time) -> Markup {
+    let today = !time.short(now).contains(' ');
+    html! {
+        time datetime=(time.rfc_3339()) { @if today { (time.to_the_second()) " UTC" } @else { (at(time, now)) } }
+    }
+}
+
+/// One end of a line, to the second where the other end is near.
+fn ticks(end: Time, other: Time, now: Time) -> Markup {
+    let near = until(end, other).max(until(other, end)) < NEAR;
+    html! {
+        time datetime=(end.rfc_3339()) { @if near { (end.to_the_second()) " UTC" } @else { (at(end, now)) } }
     }
 }
 
@@ -262,7 +294,7 @@ fn failed_walks(walks: &[Walk], now: Time) -> Markup {
                     tbody {
                         @for walk in walks {
                             tr {
-                                th scope="row" { (moment(walk.end_time, now)) }
+                                th scope="row" { (moment_of_day(walk.end_time, now)) }
                                 td {
                                     (walk.words)
                                     @if let Some(status) = walk.http_status { " (" (status) ")" }

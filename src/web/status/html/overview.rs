@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::{ago, ahead, known, number, state_name};
+use super::{capital, known, number, state_name};
 use crate::web::paths::Paths;
-use crate::web::status::charts::{bar, glyph};
-use crate::web::status::model::{Organization, Query, State, Status};
-use crate::web::status::words::percent;
+use crate::web::status::charts::{Line, bar, glyph, line};
+use crate::web::status::model::{Organization, Query, State, Status, until};
+use crate::web::status::time::{Time, about};
+use crate::web::status::words::{at, grouped, percent};
 
 pub(super) fn page(status: &Status, query: &Query, paths: &Paths) -> Markup {
     let summary = &status.summary;
@@ -23,8 +24,8 @@ pub(super) fn page(status: &Status, query: &Query, paths: &Paths) -> Markup {
             (states(status, query, paths))
         }
         section aria-labelledby="all" {
-            h2 id="all" {
-                @match query.state { Some(state) => { "Those that are " (state_name(state)) } None => "All" }
+            h2 id="all" class=[query.state.is_none().then_some("unseen")] {
+                @match query.state { Some(state) => (capital(state_name(state))), None => "All organizations" }
             }
             @if status.organizations.is_empty() { p class="none" { "None." } } @else { (table(status)) }
         }
@@ -51,6 +52,7 @@ fn states(status: &Status, query: &Query, paths: &Paths) -> Markup {
 }
 
 fn table(status: &Status) -> Markup {
+    let trend = status.organizations.iter().any(|organization| organization.users_trend.len() > 1);
     let most = status.organizations.iter().filter_map(|organization| organization.users).max();
     html! {
         table class="overview" {
@@ -62,24 +64,24 @@ fn table(status: &Status) -> Markup {
                     th scope="col" class="number wide" { "Owners" }
                     th scope="col" class="number wide" { "Service accounts" }
                     th scope="col" class="number wide" { "People in SCIM" }
-                    th scope="col" class="wide" { "Figures of" }
+                    @if trend { th scope="col" class="wide" { "Users, last day" } }
                     th scope="col" class="wide" { "Next walk" }
                 }
             }
             tbody {
-                @for organization in &status.organizations { (row(organization, most.unwrap_or_default(), status)) }
+                @for organization in &status.organizations { (row(organization, most.unwrap_or_default(), trend, status)) }
             }
         }
     }
 }
 
-fn row(organization: &Organization, most: u64, status: &Status) -> Markup {
+fn row(organization: &Organization, most: u64, trend: bool, status: &Status) -> Markup {
     let now = status.time;
     html! {
         tr class={ "state-" (organization.state.name()) } {
             th scope="row" {
                 a href=(organization.link) { (organization.name) }
-                span class="words" { (glyph(organization.state)) span { (organization.words) } }
+                span class="words" { (glyph(organization.state)) span { (capital(&organization.words)) } }
             }
             td class="number" {
                 (known(organization.users))
@@ -93,13 +95,11 @@ fn row(organization: &Organization, most: u64, status: &Status) -> Markup {
                     None => span class="none" { "unknown" },
                 }
             }
-            td class="wide" {
-                @match organization.snapshot_time { Some(time) => (ago(time, now)), None => span class="none" { "none" } }
-            }
+            @if trend { td class="wide" { (sparkline(organization, status)) } }
             td class="wide" {
                 @match organization.next_walk_time {
                     _ if organization.walking => "under way",
-                    Some(time) => (ahead(time, now)),
+                    Some(time) => (soon(time, now)),
                     None => "soon",
                 }
             }
@@ -107,7 +107,30 @@ fn row(organization: &Organization, most: u64, status: &Status) -> Markup {
     }
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+/// The users of the last day as a line.
+fn sparkline(organization: &Organization, status: &Status) -> Markup {
+    let points: Vec<(u64, Option<u64>)> = organization
+        .users_trend
+        .iter()
+        .map(|point| (point.time.unix_milliseconds(), Some(point.users)))
+        .collect();
+    let (Some((_, Some(first))), Some((_, Some(last)))) = (points.first(), points.last()) else {
+        return html! { span class="none" { "none" } };
+    };
+    let since = organization.users_trend.first().map_or(status.time, |point| point.time);
+    let description =
+        format!("{} at {}, {} at last", grouped(*first), at(since, status.time), grouped(*last));
+    // Names may hold anything: ids are made of their place in the list.
+    let place =
+        status.organizations.iter().position(|other| other.name == organization.name).unwrap_or_default();
+    let title = format!("Users of {}", organization.name);
+    line(&Line { id: &format!("trend-{place}"), title: &title, description: &description, points: &points })
+}
+
+/// In how long.
+fn soon(time: Time, now: Time) -> Markup {
+    let left = until(time, now).as_secs_f64();
+    html! {
+        time datetime=(time.rfc_3339()) { @if left < 1.0 { "now" } @else { "in " (about(left)) } }
+    }
 }

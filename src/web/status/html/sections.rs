@@ -249,13 +249,14 @@ pub(super) fn status(figures: &Figures) -> Markup {
 /// Which fields the API still sends, and what was odd.
 pub(super) fn fields(figures: &Figures) -> Markup {
     html! {
-        section aria-labelledby="fields" {
+        section class="broad" aria-labelledby="fields" {
             h2 id="fields" { "Fields carried" }
             table {
                 caption { "Users whose record carries a field that the figures rest on" }
                 thead {
                     tr {
                         th scope="col" { "Field" }
+                        td class="beside wide" {}
                         th scope="col" class="number" { "Users" }
                         th scope="col" class="number" { "Share" }
                     }
@@ -263,7 +264,8 @@ pub(super) fn fields(figures: &Figures) -> Markup {
                 tbody {
                     @for field in &figures.fields {
                         tr class=[(field.users == 0).then_some("nothing")] {
-                            th scope="row" { span class="name" { code { (field.field) } } (bar(&[("first", field.users)], figures.users)) }
+                            th scope="row" { code { (field.field) } }
+                            td class="beside wide" { (bar(&[("first", field.users)], figures.users)) }
                             td class="number" { (number(field.users)) }
                             td class="number" { @if let Some(ratio) = field.ratio { (percent(ratio)) } }
                         }
@@ -298,6 +300,15 @@ pub(super) fn others(figures: &Figures, now: Time) -> Markup {
                     (fact(anomaly_words(anomaly.kind), &number(anomaly.times)))
                 }
             }
+        }
+    }
+}
+
+/// Users by what the API or the configuration names.
+pub(super) fn breakdowns(figures: &Figures) -> Markup {
+    html! {
+        section aria-labelledby="breakdowns" {
+            h2 id="breakdowns" { "Breakdowns" }
             (named("Developer personas", &figures.developer_personas))
             (named("Technical levels", &figures.technical_levels))
             @if !figures.email_domains.is_empty() { (named("Mail domains", &figures.email_domains)) }
@@ -317,7 +328,7 @@ fn anomaly_words(kind: &str) -> &'static str {
 fn named(title: &str, rows: &[Named]) -> Markup {
     let most = rows.iter().map(|row| row.users).max().unwrap_or_default();
     html! {
-        details id={ "more-" (title.to_lowercase().replace(' ', "-")) } {
+        details open id={ "more-" (title.to_lowercase().replace(' ', "-")) } {
             summary { (title) }
             table {
                 caption class="unseen" { (title) }
