@@ -16,6 +16,9 @@ const DAY: u32 = 86_400;
 /// Points kept: a day of walks every five minutes.
 const MOST_POINTS: usize = 300;
 
+/// About so many are left when they are too many.
+const THINNED: u32 = 150;
+
 /// The length of a span within which changes are added up, in seconds.
 const SPAN: u32 = 900;
 
@@ -178,7 +181,7 @@ impl History {
     fn thin(&mut self) {
         let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else { return };
         let (first, last) = (first.start(), *last);
-        self.spacing = ((last.start() - first) / (MOST_POINTS as u32 / 2)).max(1);
+        self.spacing = ((last.start() - first) / THINNED).max(1);
         let (spacing, mut due) = (self.spacing, first);
         self.points.retain(|point| {
             let keep = point.start() >= due;

@@ -180,7 +180,7 @@ impl Status {
 }
 
 /// The values of one label, in the order of the rows.
-fn values<'r, const N: usize>(rows: &'r [Row<N>], label: usize) -> Vec<&'r str> {
+fn values<const N: usize>(rows: &[Row<N>], label: usize) -> Vec<&str> {
     let mut seen = BTreeSet::new();
     rows.iter().map(|row| &*row.labels[label]).filter(|value| seen.insert(*value)).collect()
 }

@@ -112,7 +112,7 @@ pub(super) fn exactly(seconds: f64) -> String {
         0..60 if seconds.fract() == 0.0 => format!("{whole} s"),
         0 if seconds < 0.1 => format!("{:.0} ms", (seconds * 1000.0).max(1.0)),
         0 => format!("{seconds:.2} s"),
-        0..60 => format!("{seconds:.1} s"),
+        1..60 => format!("{seconds:.1} s"),
         60..3_600 => two(whole / 60, "min", whole % 60, "s"),
         3_600..86_400 => two(whole / 3_600, "h", whole % 3_600 / 60, "min"),
         _ => two(whole / 86_400, "d", whole % 86_400 / 3_600, "h"),

@@ -206,7 +206,7 @@ fn multiple(title: &str, id: &str, points: &[Point], value: fn(&Point) -> Option
         points.iter().map(|point| (point.time.unix_milliseconds(), value(point))).collect();
     let known = || drawn.iter().filter_map(|(_, value)| *value);
     let (Some(first), Some(last), Some(low), Some(high)) =
-        (known().next(), known().last(), known().min(), known().max())
+        (known().next(), known().next_back(), known().min(), known().max())
     else {
         return html! { figure { figcaption { (title) } p class="none" { "unknown" } } };
     };
