@@ -19,7 +19,7 @@
 //! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
 //! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |
 //! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
-//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `clock`, `composition`, `roster`, `walk` |
+//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `admin_api` (in tests), `clock`, `composition`, `roster`, `walk` |
 //! | `state` | the state file: format, lock, atomic writes | `admin_api` (in tests), `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
 //! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |

@@ -17,7 +17,7 @@ use openai_org_exporter::roster::Builder;
 use openai_org_exporter::snapshot::{Activity, Anomalies, Board, Organization, Summary};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::walk::{CompletedWalk, FailedWalk, Meter};
-use openai_org_exporter::web::{ExternalUrl, Facts, Paths, RoutePrefix, Site};
+use openai_org_exporter::web::{ExternalUrl, Facts, Guard, Paths, RoutePrefix, Site};
 use prometheus::Registry;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -42,6 +42,7 @@ impl World {
         let (registry, clock) = (Registry::new(), Clock::starting_at(START));
         let (telemetry, board) = (Telemetry::new(&registry), Arc::new(Board::new(organizations.clone())));
         telemetry.config_loaded(clock.now().unix_seconds());
+        let guard = Guard::open(&telemetry, clock);
         let options = exposition::Options { changes: true };
         registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options))).unwrap();
         let site = Site {
@@ -51,6 +52,7 @@ impl World {
             telemetry,
             telemetry_path: "/metrics".into(),
             facts: Facts { paths, start: Some(clock.now()), state_file: false },
+            guard,
             reload: None,
             shutdown: CancellationToken::new(),
         };
