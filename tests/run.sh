@@ -68,6 +68,25 @@ need_prometheus() {
   need_debian promtool prometheus
 }
 
+# Debian 12's promtool knows less of a web configuration than there is: this one is of the Debian to come, unpacked beside.
+need_new_promtool() {
+  if [ -x "$TOOLS/bin/promtool-new" ]; then return; fi
+  echo "    fetching the promtool of Debian's testing"
+  local scratch=$TOOLS/scratch keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  if [ ! -e $keys ]; then
+    as_root apt-get update -qq
+    as_root apt-get install -qq -y debian-archive-keyring
+  fi
+  rm -rf "$scratch"
+  mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial" "$TOOLS/bin"
+  echo "deb [signed-by=$keys] http://deb.debian.org/debian forky main" >"$scratch/sources.list"
+  local apt=(apt-get -qq -o "Dir::Etc::sourcelist=$scratch/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$scratch/lists" -o "Dir::Cache=$scratch/cache" -o APT::Sandbox::User=root)
+  "${apt[@]}" update
+  (cd "$scratch" && "${apt[@]}" download promtool && dpkg -x promtool_*.deb . && mv usr/bin/promtool "$TOOLS/bin/promtool-new")
+  rm -rf "$scratch"
+}
+
 # Debian's Alertmanager looks for its templates under /usr/share and nowhere else.
 need_alertmanager() {
   need_debian prometheus-alertmanager prometheus-alertmanager
@@ -225,6 +244,7 @@ run_image() {
 run_e2e() {
   begin e2e "the release binary from outside${*:+: $*}"
   need_prometheus
+  need_new_promtool
   need_alertmanager
   need_shell_tools
   need_python_packages
