@@ -87,9 +87,13 @@ def prometheus(
     alertmanager: str | None = None,
     flags: Iterable[str] = (),
     relabel: list[dict[str, Any]] | None = None,
+    jobs: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[Prometheus]:
     """Scrapes the exporters, and evaluates the rules, every second for the time of the block; `relabel` is what is done
-    to their samples."""
+    to their samples.
+
+    `jobs` are further ones, by name: the rest of their entries in `scrape_configs`.
+    """
     targets = directory / "targets.json"
     write_targets(targets, urls)
     scrape = {
@@ -102,6 +106,7 @@ def prometheus(
         "rule_files": rule_files or [],
         "scrape_configs": [scrape],
     }
+    config["scrape_configs"] += [{"job_name": name} | job for name, job in (jobs or {}).items()]
     if alertmanager:
         config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [target(alertmanager)]}]}]}
     file = directory / "prometheus.yml"
