@@ -23,7 +23,7 @@
 //! | `state` | the state file: format, lock, atomic writes | `admin_api` (in tests), `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
 //! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
-//! | `web` | hyper server, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `roster`, `snapshot`, `telemetry` |
+//! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `roster`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `snapshot`, `walk` |
