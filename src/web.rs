@@ -19,7 +19,5 @@ pub use listener::{ListenAddress, ListenAddressError, Listener};
 pub use paths::{ExternalUrl, ExternalUrlError, Paths, RoutePrefix, RoutePrefixError};
 pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;
-#[cfg(fuzzing)]
-pub use server::serve_stream;
-pub use server::{Options, serve};
+pub use server::{Options, serve, serve_stream};
 pub use status::Facts;

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 use openai_org_exporter::admin_api::{Account, Error, Field, User};
 use openai_org_exporter::catalog;
 use openai_org_exporter::clock::Clock;
@@ -17,10 +16,11 @@ use openai_org_exporter::roster::Builder;
 use openai_org_exporter::snapshot::{Activity, Anomalies, Board, Organization, Summary};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::walk::{CompletedWalk, FailedWalk, Meter};
-use openai_org_exporter::web::{ExternalUrl, Facts, Guard, Paths, RoutePrefix, Site};
+use openai_org_exporter::web::{ExternalUrl, Facts, Guard, Options, Paths, RoutePrefix, Site, serve_stream};
 use prometheus::Registry;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::time::advance;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A board behind a site, and the clock that both read.
 struct World {
-    site: Site,
+    site: Arc<Site>,
     organizations: Vec<Arc<Organization>>,
     clock: Clock,
 }
@@ -56,7 +56,7 @@ impl World {
             reload: None,
             shutdown: CancellationToken::new(),
         };
-        Self { site, organizations, clock }
+        Self { site: Arc::new(site), organizations, clock }
     }
 
     fn one() -> Self {
@@ -64,13 +64,20 @@ impl World {
     }
 
     async fn ask(&self, path: &str) -> (StatusCode, BTreeMap<String, String>, String) {
-        let request = Request::get(path).body(()).unwrap();
-        let answer = self.site.answer(&request).await;
-        let text = |value: &hyper::header::HeaderValue| value.to_str().unwrap().to_owned();
-        let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-        let status = answer.status();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        (status, headers, String::from_utf8(body.to_vec()).unwrap())
+        let (mut client, server) = duplex(64 << 10);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let mut answer = String::new();
+        let asking = async {
+            client.write_all(request.as_bytes()).await.unwrap();
+            client.read_to_string(&mut answer).await.unwrap();
+        };
+        tokio::join!(serve_stream(server, self.site.clone(), Options::default()), asking);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (status, headers) = head.split_once("\r\n").unwrap();
+        let headers = headers.lines().map(|line| line.split_once(": ").unwrap());
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let status = StatusCode::from_bytes(&status.as_bytes()[9..12]).unwrap();
+        (status, headers, body.to_owned())
     }
 
     async fn json(&self, query: &str) -> Value {

@@ -146,8 +146,7 @@ fn is_exhausted(error: &io::Error) -> bool {
     errno.is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
-/// Serves `stream` as if it had been accepted.
-#[cfg(fuzzing)]
+/// Serves `stream` as if it had been accepted: for tests, which have no need of sockets.
 pub async fn serve_stream<S>(stream: S, site: Arc<Site>, options: Options)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
