@@ -66,12 +66,15 @@ impl World {
     async fn ask(&self, path: &str) -> (StatusCode, BTreeMap<String, String>, String) {
         let (mut client, server) = duplex(64 << 10);
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        let mut answer = String::new();
-        let asking = async {
+        // The client goes once it has its answer: a server that waits for that would have time pass.
+        let asking = async move {
+            let mut answer = String::new();
             client.write_all(request.as_bytes()).await.unwrap();
             client.read_to_string(&mut answer).await.unwrap();
+            answer
         };
-        tokio::join!(serve_stream(server, self.site.clone(), Options::default()), asking);
+        let serving = serve_stream(server, self.site.clone(), Options::default());
+        let ((), answer) = tokio::join!(serving, asking);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let (status, headers) = head.split_once("\r\n").unwrap();
         let headers = headers.lines().map(|line| line.split_once(": ").unwrap());
