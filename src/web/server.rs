@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use self::answers::Answers;
 pub(super) use self::answers::Asking;
-use self::connections::{Connection, Connections};
+use self::connections::Connections;
 use super::Site;
 use super::listener::{Accepted, Listener};
 
@@ -81,16 +81,6 @@ impl Server {
         let answers = Answers::new(connections.clone(), options.turn_timeout);
         Arc::new(Self { site, connections, answers, options })
     }
-
-    /// A place for a connection that is there already.
-    async fn admit(&self) -> Arc<Connection> {
-        loop {
-            match self.connections.admit() {
-                Ok(connection) => return connection,
-                Err(again) => sleep_until(again).await,
-            }
-        }
-    }
 }
 
 /// Serves `site` on `listeners` until its shutdown, then finishes what is under way.
@@ -120,7 +110,7 @@ async fn accept(listener: Listener, server: Arc<Server>, connections: TaskTracke
     loop {
         match listener.accept().await {
             Ok(stream) => {
-                let connection = server.admit().await;
+                let connection = server.connections.admit().await;
                 let stream = Accepted::new(stream, connection.reset.clone());
                 connections.spawn(connection::serve(stream, server.clone(), connection));
             }
@@ -152,6 +142,6 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
     let server = Server::new(site, options);
-    let connection = server.admit().await;
+    let connection = server.connections.admit().await;
     connection::serve(stream, server, connection).await;
 }

@@ -17,8 +17,8 @@ use tokio::time::{sleep, timeout};
 use super::connections::{Connection, Connections};
 use crate::web::routes::text;
 
-/// Answers that are made at the same time: each takes a core, and memory while it does.
-const AT_A_TIME: usize = 2;
+/// Answers that are made at the same time: each takes a core, and much more memory than it has in the end.
+const AT_A_TIME: usize = 1;
 /// How often it is looked whether there is room by now: whoever takes no answer gives way as time goes by.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

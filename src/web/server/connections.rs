@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 use super::Options;
 use super::answers::Made;
@@ -17,8 +18,12 @@ use crate::telemetry::Telemetry;
 /// A client takes an answer as long as it takes so many bytes more, or the rest, within the time-out. Counting every
 /// byte would let one go on for ever that takes one at a time.
 const STEP: usize = 64 << 10;
-/// Whoever has taken no step for that long, or waits for so long, gives way to others, well before the time-out.
-const STALLED: Duration = Duration::from_millis(500);
+/// Whoever has taken no step for that long gives way to others, well before the time-out.
+const STALLED: Duration = Duration::from_millis(250);
+/// Whoever has waited so long for a turn gives way to others.
+const TOO_LONG: Duration = Duration::from_secs(1);
+/// Connections that may be there for a moment beyond the limit, as those that were told to leave need one.
+const LEAVING: usize = 32;
 /// Where nobody gives way, the time until it is tried again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -73,9 +78,8 @@ impl Activity {
         match *self {
             Self::Handshake { since } | Self::Request { since, .. } => Some(since),
             Self::Body { since } | Self::Close { since } => Some(since),
-            Self::Turn { since } | Self::Response { step: since, .. } => {
-                (now >= since + STALLED).then_some(since)
-            }
+            Self::Turn { since } => (now >= since + TOO_LONG).then_some(since),
+            Self::Response { step, .. } => (now >= step + STALLED).then_some(step),
             Self::Answer => None,
         }
     }
@@ -103,6 +107,7 @@ pub(super) struct Connections {
     pub(super) options: Options,
     telemetry: Telemetry,
     table: Mutex<Table>,
+    closed: Notify,
 }
 
 #[derive(Default)]
@@ -139,16 +144,28 @@ pub(super) enum Verdict {
 impl Connections {
     pub(super) fn new(options: Options, telemetry: Telemetry) -> Arc<Self> {
         telemetry.http_connections(0);
-        Arc::new(Self { options, telemetry, table: Mutex::default() })
+        Arc::new(Self { options, telemetry, table: Mutex::default(), closed: Notify::new() })
     }
 
-    /// A new connection. Where all places are taken, another one makes room; otherwise, when to try again.
-    pub(super) fn admit(self: &Arc<Self>) -> Result<Arc<Connection>, Instant> {
+    /// A new connection, once there is a place for it. Where all are taken, another one makes room.
+    pub(super) async fn admit(self: &Arc<Self>) -> Arc<Connection> {
+        loop {
+            if let Some(connection) = self.try_admit() {
+                return connection;
+            }
+            // Whoever takes no answer gives way as time goes by.
+            let _ = timeout(AGAIN, self.closed.notified()).await;
+        }
+    }
+
+    /// A new connection, if there is a place for it by now.
+    pub(super) fn try_admit(self: &Arc<Self>) -> Option<Arc<Connection>> {
         let (now, mut table) = (Instant::now(), self.table());
         while table.staying().count() >= self.options.max_connections {
-            if table.dismiss(now, |_| true).is_none() {
-                return Err(now + AGAIN);
-            }
+            table.dismiss(now, |_| true)?;
+        }
+        if table.entries.len() >= self.options.max_connections + LEAVING {
+            return None;
         }
         table.last += 1;
         let id = table.last;
@@ -156,7 +173,7 @@ impl Connections {
         table.entries.insert(id, Entry { activity, leaving: false, waker: None });
         self.telemetry.http_connections(table.entries.len());
         let reset = Arc::new(AtomicBool::new(false));
-        Ok(Arc::new(Connection { id, all: self.clone(), odd_line_end: AtomicBool::new(false), reset }))
+        Some(Arc::new(Connection { id, all: self.clone(), odd_line_end: AtomicBool::new(false), reset }))
     }
 
     /// Tells the one to leave that has kept the exporter waiting longest; false if nobody has.
@@ -353,5 +370,7 @@ impl Drop for Connection {
         let mut table = self.all.table();
         table.entries.remove(&self.id);
         self.all.telemetry.http_connections(table.entries.len());
+        drop(table);
+        self.all.closed.notify_one();
     }
 }
