@@ -11,6 +11,7 @@ mod once;
 mod progress;
 mod serve;
 mod simulate;
+mod sockets;
 
 use std::future::Future;
 use std::io::{self, Write as _};

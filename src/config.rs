@@ -40,6 +40,8 @@ pub struct Config {
     pub file: Option<String>,
     /// Where to listen; never empty.
     pub listen_addresses: Vec<ListenAddress>,
+    /// Whether sockets that systemd passes are served instead.
+    pub systemd_socket: bool,
     /// The path of the exposition.
     pub telemetry_path: String,
     /// The URL under which people reach the exporter.
@@ -137,6 +139,7 @@ impl Config {
         let config = Self {
             file: layers.file_path().map(str::to_owned),
             listen_addresses: listen_addresses(layers)?,
+            systemd_socket: systemd_socket(layers, &mut warnings)?,
             telemetry_path,
             external_url: external_url(layers)?,
             route_prefix: route_prefix(layers)?,
@@ -267,6 +270,17 @@ fn web_config(layers: &Layers) -> Result<Option<WebConfig>, ConfigError> {
 pub fn asks_for_tls(layers: &Layers) -> Result<Option<bool>, ConfigError> {
     let path = layers.optional("web.config.file", |path| Ok::<_, String>(path.to_owned()))?;
     Ok(path.map_or(Some(false), |path| web_file::asks_for_tls(&path).ok()))
+}
+
+/// Whether sockets of systemd are served instead of addresses.
+fn systemd_socket(layers: &Layers, warnings: &mut Vec<String>) -> Result<bool, ConfigError> {
+    let systemd_socket = layers.one("web.systemd-socket", values::boolean)?;
+    if systemd_socket && layers.place("web.listen-address") != Place::Default {
+        warnings.push(
+            "web.listen-address is not used: the sockets come from systemd (web.systemd-socket)".to_owned(),
+        );
+    }
+    Ok(systemd_socket)
 }
 
 /// How to log, which has to be known before anything else can be said.

@@ -26,7 +26,7 @@
 //! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `roster`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
-//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `snapshot`, `walk` |
+//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
 //! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;

@@ -4,6 +4,7 @@
 
 mod compression;
 pub mod guard;
+mod inherited;
 mod listener;
 mod metrics;
 mod negotiation;
@@ -15,7 +16,8 @@ mod server;
 mod status;
 
 pub use guard::Guard;
-pub use listener::{ListenAddress, ListenAddressError, Listener};
+pub use inherited::{InheritedSocket, InheritedSocketError};
+pub use listener::{ListenAddress, ListenAddressError, Listener, LocalAddress};
 pub use paths::{ExternalUrl, ExternalUrlError, Paths, RoutePrefix, RoutePrefixError};
 pub use reload::{NotAsked, ReloadOutcome, ReloadRequest, Reloads, reloads};
 pub use routes::Site;

@@ -1,12 +1,10 @@
 //! The exporter in service: pollers behind, the server before.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,16 +20,16 @@ use crate::exposition::{self, OrganizationCollector};
 use crate::snapshot::Board;
 use crate::state::Keeper;
 use crate::telemetry::Telemetry;
-use crate::web::{self, Guard, ReloadRequest, Reloads, Site};
+use crate::web::{self, Guard, InheritedSocket, Listener, LocalAddress, ReloadRequest, Reloads, Site};
 
 /// The time that the last write of the state file may take.
 const KEEPING_ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// An exporter that listens, and has not begun yet.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     web: web::Options,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<LocalAddress>,
     site: Site,
     supervisor: Supervisor<Client>,
     first: Prepared<Client>,
@@ -44,7 +42,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens and gets everything ready that `config` asks for. Serves and polls until `shutdown` once it runs; a
+    /// Listens, unless sockets are `inherited`, and gets everything ready that `config` asks for. Serves and polls until `shutdown` once it runs; a
     /// reload gets the configuration by `read`, which may block. `manager` is told how it goes.
     ///
     /// # Errors
@@ -52,19 +50,14 @@ impl Server {
     /// If an address cannot be listened on, or a client cannot be made.
     pub async fn bind(
         config: &Config,
+        inherited: Option<Vec<InheritedSocket>>,
         clock: Clock,
         shutdown: CancellationToken,
         read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
         manager: ServiceManager,
     ) -> anyhow::Result<Self> {
-        let mut listeners = Vec::new();
-        for address in &config.listen_addresses {
-            let listener = address.bind().await.with_context(|| {
-                format!("cannot listen on {address}; choose another --web.listen-address")
-            })?;
-            listeners.push(listener);
-        }
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let listeners = listeners(config, inherited).await?;
+        let addresses = listeners.iter().map(Listener::local_address).collect::<Result<_, _>>()?;
 
         let registry = Registry::new();
         let telemetry = Telemetry::new(&registry);
@@ -143,7 +136,7 @@ impl Server {
     }
 
     /// The addresses listened on, with the real ports.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[LocalAddress] {
         &self.addresses
     }
 
@@ -169,6 +162,26 @@ impl Server {
             let _ = timeout(KEEPING_ENDS_WITHIN, keeping).await;
         }
     }
+}
+
+/// What is `inherited`, or else the addresses that `config` names.
+async fn listeners(
+    config: &Config,
+    inherited: Option<Vec<InheritedSocket>>,
+) -> anyhow::Result<Vec<Listener>> {
+    if let Some(sockets) = inherited {
+        let listeners = sockets.into_iter().map(InheritedSocket::listener);
+        return listeners.collect::<Result<_, _>>().context("cannot listen on a socket of systemd");
+    }
+    let mut listeners = Vec::new();
+    for address in &config.listen_addresses {
+        let listener = address
+            .bind()
+            .await
+            .with_context(|| format!("cannot listen on {address}; choose another --web.listen-address"))?;
+        listeners.push(listener.into());
+    }
+    Ok(listeners)
 }
 
 /// Who stands at the door, as `config` says.

@@ -13,6 +13,7 @@ use crate::app::{Hangups, Server, ServiceManager, init_logging_to, shutdown_on_s
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, SIMULATED_KEY, simulated_organizations};
 use crate::simulator::{self, Simulator};
+use crate::web::LocalAddress;
 
 pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
     let log = config::log(&layers)?;
@@ -38,7 +39,7 @@ pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
         let manager = ServiceManager::from_environment(layers.environment(), process::id());
         let read = move || Config::from_layers(&layers.reread()?);
         let clock = Clock::system();
-        let server = Server::bind(&config, clock, shutdown.clone(), read, manager).await?;
+        let server = Server::bind(&config, None, clock, shutdown.clone(), read, manager).await?;
         announce(&config, &server);
         hangups.reload_by(server.reloads());
         say(&welcome(&config, &server))?;
@@ -51,9 +52,11 @@ pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
 
 /// Where to look, and what for.
 fn welcome(config: &Config, server: &Server) -> String {
-    let address = server.addresses().first().map_or_else(String::new, |address| match address.ip() {
-        ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
-        _ => address.to_string(),
+    let address = server.addresses().first().map_or_else(String::new, |address| match address {
+        LocalAddress::Tcp(address) if address.ip().is_unspecified() => {
+            format!("localhost:{}", address.port())
+        }
+        address => address.to_string(),
     });
     let (scheme, paths) = (server.scheme(), config.paths());
     let (path, page, json) =

@@ -4,6 +4,7 @@ use std::process;
 
 use tokio_util::sync::CancellationToken;
 
+use super::sockets::inherited;
 use super::{DONE, Failure, block_on};
 use crate::app::{Hangups, Server, ServiceManager, init_logging, shutdown_on_signals};
 use crate::clock::Clock;
@@ -11,14 +12,15 @@ use crate::config::{self, Config, Layers};
 
 pub(super) fn run(layers: Layers) -> Result<u8, Failure> {
     init_logging(config::log(&layers)?);
-    let config = Config::from_layers(&layers)?;
+    let mut config = Config::from_layers(&layers)?;
+    let sockets = inherited(&mut config, &layers)?;
     block_on(true, async {
         let shutdown = CancellationToken::new();
         shutdown_on_signals(shutdown.clone())?;
         let hangups = Hangups::catch()?;
         let manager = ServiceManager::from_environment(layers.environment(), process::id());
         let read = move || Config::from_layers(&layers.reread()?);
-        let server = Server::bind(&config, Clock::system(), shutdown, read, manager).await?;
+        let server = Server::bind(&config, sockets, Clock::system(), shutdown, read, manager).await?;
         announce(&config, &server);
         hangups.reload_by(server.reloads());
         server.run().await;

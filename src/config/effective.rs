@@ -16,6 +16,7 @@ pub(super) fn yaml(config: &Config) -> String {
     };
     line("web:".into());
     line(format!("  listen_address: [{}]", listen.join(", ")));
+    line(format!("  systemd_socket: {}", config.systemd_socket));
     line(format!("  telemetry_path: {}", quoted(&config.telemetry_path)));
     if let Some(url) = &config.external_url {
         line(format!("  external_url: {}", quoted(&url.to_string())));

@@ -159,7 +159,7 @@ impl Layers {
     }
 
     /// An error about the value of `flag` as a whole.
-    pub(super) fn error(&self, flag: &str, message: impl Into<String>) -> ConfigError {
+    pub fn error(&self, flag: &str, message: impl Into<String>) -> ConfigError {
         ConfigError::new(self.place(flag), message)
     }
 

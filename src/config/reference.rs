@@ -72,7 +72,7 @@ the log, the answer and `openai_org_exporter_config_last_reload_successful` say 
 | anything else about it, or about all | a walk under way is finished as it was begun; the next one goes by the new values |
 | nothing about it | nothing: figures, changes, counters and schedule go on |
 | the file behind `web.config_file`, or a file that it names | it is put in force; without a reload that happens by itself, where nothing is taken away ([web-config.md](web-config.md)) |
-| `web.listen_address`, `web.telemetry_path`, `web.external_url`, `web.route_prefix`, `web.enable_lifecycle`, `web.config_file`, `web.max_connections`, `state.file`, `log` | these need a restart; a warning names them |
+| `web.listen_address`, `web.systemd_socket`, `web.telemetry_path`, `web.external_url`, `web.route_prefix`, `web.enable_lifecycle`, `web.config_file`, `web.max_connections`, `state.file`, `log` | these need a restart; a warning names them |
 
 ## Service manager
 

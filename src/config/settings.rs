@@ -102,6 +102,15 @@ const ALL: &[Setting] = &[
     )),
     setting(
         "Web",
+        "web.systemd-socket",
+        "web.systemd_socket",
+        "BOOL",
+        "false",
+        &[Serve, CheckConfig],
+        "Whether to serve the sockets that systemd passes (socket activation) instead of listening on addresses",
+    ),
+    setting(
+        "Web",
         "web.telemetry-path",
         "web.telemetry_path",
         "PATH",

@@ -42,6 +42,7 @@ fn with_a_key_alone_everything_has_its_default() {
         config.to_yaml(),
         r#"web:
   listen_address: [":10195"]
+  systemd_socket: false
   telemetry_path: "/metrics"
   enable_lifecycle: false
   max_connections: 512

@@ -121,9 +121,34 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
+/// Where a socket listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalAddress {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A path, or behind an `@` a name in Linux' abstract namespace.
+    Unix(String),
+}
+
 pub(super) type Stream = Either<TcpStream, UnixStream>;
 
 impl Listener {
+    /// Where it listens, with the real port.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    pub fn local_address(&self) -> io::Result<LocalAddress> {
+        Ok(match self {
+            Self::Tcp(listener) => LocalAddress::Tcp(listener.local_addr()?),
+            Self::Unix(listener) => {
+                let address = std::os::unix::net::SocketAddr::from(listener.local_addr()?);
+                let path = address.as_pathname().map(|path| path.to_string_lossy().into_owned());
+                LocalAddress::Unix(path.or_else(|| abstract_name(&address)).unwrap_or_default())
+            }
+        })
+    }
+
     pub(super) async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {
@@ -136,6 +161,17 @@ impl Listener {
     }
 }
 
+#[cfg(target_os = "linux")]
+fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<String> {
+    use std::os::linux::net::SocketAddrExt as _;
+    Some(format!("@{}", String::from_utf8_lossy(address.as_abstract_name()?)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_name(_: &std::os::unix::net::SocketAddr) -> Option<String> {
+    None
+}
+
 /// Sets what helps, and is not needed: a client that is gone already is noticed later.
 fn prepare(stream: &TcpStream) {
     // What is written is an answer as a whole, and need not wait for more.
@@ -144,6 +180,15 @@ fn prepare(stream: &TcpStream) {
     // extra, so that distance costs no speed.
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_notsent_lowat(MOST_UNSENT);
+}
+
+impl fmt::Display for LocalAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => f.write_str(path),
+        }
+    }
 }
 
 impl From<TcpListener> for Listener {

@@ -15,7 +15,7 @@ from harness import BINARY, Program, environment, wait_until
 
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
 # What units of the system wait for; here there is nothing to wait for.
-TARGETS = ("basic", "multi-user", "network-online", "nss-lookup", "shutdown", "sysinit", "test", "timers")
+TARGETS = ("basic", "multi-user", "network-online", "nss-lookup", "shutdown", "sockets", "sysinit", "test", "timers")
 # Where the tests are killed, so that nothing here can end it, all of the group ends with them: sudo would not.
 UNSHARE = """
 (

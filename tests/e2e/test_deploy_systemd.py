@@ -42,7 +42,7 @@ class Checks(unittest.TestCase):
             return ask("systemd-analyze", "verify", "--man=no", *sorted(here.iterdir()))
 
     def test_systemd_has_nothing_to_say(self):
-        self.assertEqual({unit.suffix for unit in UNITS}, {".service", ".timer"})
+        self.assertEqual({unit.suffix for unit in UNITS}, {".service", ".socket", ".timer"})
         self.assertEqual(self.verified(), (0, "", ""))
 
     def test_a_misspelt_setting_is_noticed(self):

@@ -64,6 +64,7 @@ fn way(config: &Config) -> (Option<&[u8]>, Option<&Proxy>, Duration, usize) {
 pub(super) fn only_at_start(start: &Config, now: &Config) -> Vec<&'static str> {
     let settings = [
         ("web.listen-address", start.listen_addresses != now.listen_addresses),
+        ("web.systemd-socket", start.systemd_socket != now.systemd_socket),
         ("web.telemetry-path", start.telemetry_path != now.telemetry_path),
         ("web.external-url", start.external_url != now.external_url),
         ("web.route-prefix", start.route_prefix != now.route_prefix),
