@@ -12,7 +12,7 @@ use openai_org_exporter::clock::Clock;
 use openai_org_exporter::exposition::{self, OrganizationCollector};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::web::{Guard, Options, Site, reloads, serve_stream};
+use openai_org_exporter::web::{Facts, Guard, Options, Site, reloads, serve_stream};
 use prometheus::Registry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex, split};
 use tokio::runtime::{Builder, Runtime};
