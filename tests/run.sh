@@ -2,7 +2,7 @@
 # The one test command, of developers and of CI. It installs what is missing into .tools/ and stops at the first
 # failing step.
 #
-#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build image e2e
+#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build image e2e browser
 #   tests/run.sh rust            format lint docs licences test
 #   tests/run.sh lint e2e        the named steps
 #   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
@@ -10,7 +10,8 @@
 #
 # It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries. The
 # end-to-end checks run units under a systemd of their own: that takes root or sudo, and x86_64 for kubectl and Compose.
-# The image takes root or sudo too, and an amd64 machine.
+# The image takes root or sudo too, and an amd64 machine. The browser is Debian's: elsewhere chromium and
+# chromedriver have to be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -172,6 +173,28 @@ need_shell_tools() {
   as_root apt-get install -qq -y jq curl
 }
 
+# Neither brings a service, and Debian's both are of one version. Without its recommendations Chromium comes without a single font.
+need_chromium() {
+  if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then return; fi
+  echo "    installing chromium and its driver"
+  as_root apt-get update -qq
+  as_root apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null
+}
+
+need_axe() {
+  if cmp -s tests/browser/package-lock.json "$TOOLS/axe/installed.json"; then return; fi
+  if ! command -v npm >/dev/null; then
+    echo "    installing npm"
+    as_root apt-get update -qq
+    as_root apt-get install -qq -y --no-install-recommends npm >/dev/null
+  fi
+  echo "    installing axe-core"
+  mkdir -p "$TOOLS/axe"
+  cp tests/browser/package.json tests/browser/package-lock.json "$TOOLS/axe/"
+  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$TOOLS/axe"
+  cp tests/browser/package-lock.json "$TOOLS/axe/installed.json"
+}
+
 need_cargo_deny() {
   if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $CARGO_DENY" ]; then return; fi
   echo "    building cargo-deny $CARGO_DENY, once"
@@ -182,12 +205,14 @@ run_format() {
   begin format "cargo fmt --check"
   cargo fmt --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
+  cargo fmt --check --manifest-path tests/browser/Cargo.toml
   end
 }
 
 run_lint() {
   begin lint "cargo clippy, warnings are errors"
   cargo clippy --quiet --all-targets --locked -- -D warnings
+  cargo clippy --quiet --all-targets --locked --manifest-path tests/browser/Cargo.toml -- -D warnings
   end
 }
 
@@ -203,6 +228,8 @@ run_licences() {
   begin licences "cargo deny: licences, bans, sources"
   need_cargo_deny
   "$TOOLS/bin/cargo-deny" --log-level error --locked check licenses bans sources
+  "$TOOLS/bin/cargo-deny" --log-level error --locked --manifest-path tests/browser/Cargo.toml check \
+    licenses bans sources
   end
 }
 
@@ -255,16 +282,27 @@ run_e2e() {
   end
 }
 
+run_browser() {
+  begin browser "the status page in Chromium"
+  need_chromium
+  need_axe
+  cargo test --quiet --locked --manifest-path tests/browser/Cargo.toml
+  end
+}
+
 main() {
-  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build image e2e; fi
+  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build image e2e browser; fi
   while [ $# -gt 0 ]; do
     local name=$1
     shift
     case $name in
       rust) set -- format lint docs licences test "$@" ;;
-      e2e) run_e2e "$@"; return ;;
-      format | lint | docs | licences | test | fuzz | build | image) "run_$name" ;;
-      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build image e2e, and rust" >&2
+      e2e)
+        if [ "${1:-}" != browser ]; then run_e2e "$@"; return; fi
+        run_e2e
+        ;;
+      format | lint | docs | licences | test | fuzz | build | image | browser) "run_$name" ;;
+      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build image e2e browser, and rust" >&2
         exit 2 ;;
     esac
   done
