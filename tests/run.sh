@@ -173,7 +173,8 @@ need_shell_tools() {
   as_root apt-get install -qq -y jq curl
 }
 
-# Neither brings a service, and Debian's both are of one version. Without its recommendations Chromium comes without a single font.
+# Installed, as they need dozens of libraries; the one service among these is the message bus. The fonts are no more than a
+# recommendation, and without any there is no text.
 need_chromium() {
   if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then return; fi
   echo "    installing chromium and its driver"
