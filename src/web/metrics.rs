@@ -5,7 +5,8 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{HeaderMap, Response, StatusCode};
 use prometheus::Registry;
-use tokio::task::spawn_blocking;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use super::compression::Codings;
 use super::negotiation::Exposition;
@@ -28,31 +29,37 @@ impl Wanted {
 }
 
 /// All families of `registry`, in the format and coding that are `wanted`.
-///
-/// They are written beside the tasks that serve: a large exposition takes its time, and nobody else shall wait for it.
 pub(super) async fn answer(
     registry: &Registry,
     telemetry: &Telemetry,
     wanted: Wanted,
 ) -> Response<Full<Bytes>> {
-    let Wanted { exposition, codings } = wanted;
-    let (registry, telemetry) = (registry.clone(), telemetry.clone());
-    let written = spawn_blocking(move || {
-        let page = expose(&registry, &telemetry, exposition.format())?;
-        prometheus::Result::Ok(codings.of_body(page.len()).encode(page.into()))
-    });
-    let failure = match written.await {
-        Ok(Ok((coding, page))) => {
+    beside(|| written(registry, telemetry, wanted))
+}
+
+fn written(registry: &Registry, telemetry: &Telemetry, wanted: Wanted) -> Response<Full<Bytes>> {
+    match expose(registry, telemetry, wanted.exposition.format()) {
+        Ok(page) => {
+            let (coding, page) = wanted.codings.of_body(page.len()).encode(page.into());
             let mut response = Response::new(Full::new(page));
             let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, exposition.content_type());
+            headers.insert(CONTENT_TYPE, wanted.exposition.content_type());
             headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
             coding.tell(headers);
-            return response;
+            response
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    tracing::error!(error = %failure, "cannot write the exposition");
-    text(StatusCode::INTERNAL_SERVER_ERROR, "The exposition cannot be written; see the log.\n")
+        Err(error) => {
+            tracing::error!(error = %error, "cannot write the exposition");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "The exposition cannot be written; see the log.\n")
+        }
+    }
+}
+
+/// Does what takes its time while the other tasks of this thread go on elsewhere. It is not left half way when the
+/// client goes, and the next one begun beside it: there are never more at a time than are allowed.
+fn beside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        _ => work(),
+    }
 }

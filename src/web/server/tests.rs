@@ -415,6 +415,46 @@ async fn an_answer_is_shared_by_those_who_asked_before_it_was_made_and_by_nobody
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_is_shared_with_nobody_who_wants_another_format_or_coding() {
+    let world = World::new(Options { max_unsent: 1, ..Options::default() });
+    let mut first = world.connect().await;
+    first.send(METRICS).await;
+    let wanted = [
+        ("text/plain", "identity"),
+        ("application/openmetrics-text", "identity"),
+        ("application/openmetrics-text", "gzip"),
+        ("application/openmetrics-text", "zstd"),
+    ];
+    let mut waiting = Vec::new();
+    for (accept, coding) in wanted.into_iter().chain(wanted) {
+        let mut client = world.connect().await;
+        let request = METRICS.replace(
+            "\r\n\r\n",
+            &format!("\r\nAccept: {accept}\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n"),
+        );
+        client.send(&request).await;
+        waiting.push((accept, coding, client));
+    }
+    assert_eq!(world.made(), 1);
+    drop(first);
+    let reading = waiting.into_iter().map(|(accept, coding, mut client)| {
+        tokio::spawn(async move {
+            let mut answer = Vec::new();
+            client.stream.read_to_end(&mut answer).await.unwrap();
+            let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+            let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+            assert!(head.contains(&format!("content-type: {accept};")), "{head}");
+            let told = head.contains(&format!("content-encoding: {coding}\r\n"));
+            assert!(told || (coding == "identity" && !head.contains("content-encoding")), "{head}");
+        })
+    });
+    for read in reading.collect::<Vec<_>>() {
+        read.await.unwrap();
+    }
+    assert_eq!(world.made(), 1 + wanted.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_no_room_for_an_answer_in_time_it_says_so() {
     let world = World::new(Options {
         max_unsent: 1,
