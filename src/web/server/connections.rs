@@ -20,7 +20,7 @@ use crate::telemetry::Telemetry;
 const STEP: usize = 64 << 10;
 /// Whoever has taken no step for that long gives way to others, well before the time-out.
 const STALLED: Duration = Duration::from_millis(250);
-/// Whoever has waited so long for a turn gives way to others.
+/// Whoever has waited so long for the exporter gives way to others, if nobody else does.
 const TOO_LONG: Duration = Duration::from_secs(1);
 /// Connections that may be there for a moment beyond the limit, as those that were told to leave need one.
 const LEAVING: usize = 32;
@@ -63,8 +63,8 @@ enum Activity {
     Body { since: Instant },
     /// A large answer is to be made when it is its turn.
     Turn { since: Instant },
-    /// The answer is made.
-    Answer,
+    /// Who asks is looked at, or the answer is made.
+    Answer { since: Instant },
     /// The client is to take the answer of `size` bytes, which others may take as well if it was `made`. `given` says
     /// that all of it waits to be written.
     Response { since: Instant, step: Instant, taken: usize, made: Option<Made>, size: usize, given: bool },
@@ -73,15 +73,16 @@ enum Activity {
 }
 
 impl Activity {
-    /// Since when nothing could be done for the client, if it should give way to another by now.
-    fn gives_way(&self, now: Instant) -> Option<Instant> {
-        match *self {
-            Self::Handshake { since } | Self::Request { since, .. } => Some(since),
-            Self::Body { since } | Self::Close { since } => Some(since),
-            Self::Turn { since } => (now >= since + TOO_LONG).then_some(since),
-            Self::Response { step, .. } => (now >= step + STALLED).then_some(step),
-            Self::Answer => None,
-        }
+    /// Since when nothing could be done for the client, if it should give way to another by now. Those whom the exporter
+    /// keeps waiting, and not they it, do so after all others.
+    fn gives_way(&self, now: Instant) -> Option<(bool, Instant)> {
+        let (ours, since, patience) = match *self {
+            Self::Handshake { since } | Self::Request { since, .. } => (false, since, Duration::ZERO),
+            Self::Body { since } | Self::Close { since } => (false, since, Duration::ZERO),
+            Self::Response { step, .. } => (false, step, STALLED),
+            Self::Turn { since } | Self::Answer { since } => (true, since, TOO_LONG),
+        };
+        (now >= since + patience).then_some((ours, since))
     }
 
     /// When it must have come to an end, and why the connection is closed otherwise: nobody asks why an idle one is.
@@ -97,7 +98,7 @@ impl Activity {
             }
             // Whoever waits for these has a deadline of its own.
             Self::Handshake { .. } | Self::Body { .. } | Self::Turn { .. } => None,
-            Self::Answer | Self::Close { .. } => None,
+            Self::Answer { .. } | Self::Close { .. } => None,
         }
     }
 }
@@ -215,7 +216,7 @@ impl Table {
     fn dismiss(&mut self, now: Instant, eligible: impl Fn(&Activity) -> bool) -> Option<Activity> {
         let eligible = self.entries.values_mut().filter(|entry| !entry.leaving && eligible(&entry.activity));
         let waiting = eligible.filter_map(|entry| Some((entry.activity.gives_way(now)?, entry)));
-        let (_, entry) = waiting.min_by_key(|(since, _)| *since)?;
+        let (_, entry) = waiting.min_by_key(|(order, _)| *order)?;
         entry.leaving = true;
         if let Some(waker) = entry.waker.take() {
             waker.wake();
@@ -302,7 +303,7 @@ impl Connection {
 
     /// The answer to a request is made.
     pub(super) fn answers(&self) {
-        self.update(|activity, _| *activity = Activity::Answer);
+        self.update(|activity, now| *activity = Activity::Answer { since: now });
     }
 
     /// An answer with a body of `size` bytes is to be sent; which one, if others may take it as well.

@@ -317,19 +317,35 @@ async fn an_answer_that_is_taken_gives_way_to_nobody_and_one_that_is_not_does() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_the_exporter_gives_way_to_nobody() {
-    let mut world = World::new(limited(1));
+async fn whom_the_exporter_keeps_waiting_gives_way_after_a_second_and_after_all_others() {
+    let mut world = World::new(limited(2));
     let (asking, mut requests) = reloads();
     Arc::get_mut(&mut Arc::get_mut(&mut world.server).unwrap().site).unwrap().reload = Some(asking);
-    let mut first = world.connect().await;
-    first.send("POST /-/reload HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    let request = requests.recv().await.unwrap();
-    assert!(timeout(SECOND * 3600, world.connect()).await.is_err(), "there is no place");
-    request.answer(Ok("done".into()));
+    const RELOAD: &str = "POST /-/reload HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (mut first, mut second) = (world.connect().await, world.connect().await);
+    first.send(RELOAD).await;
+    sleep(SECOND * 5).await;
+    let mut third = world.connect().await;
+    assert!(first.is_served() && !second.is_served(), "the second had nothing to say");
+    assert!(second.stream.write_all(b"x").await.is_err());
+
+    third.send(RELOAD).await;
+    sleep(Duration::from_millis(500)).await;
+    let mut fourth = world.connect().await;
+    assert!(!first.is_served() && third.is_served() && fourth.is_served());
+    // For a moment nobody gives way.
+    fourth.send(RELOAD).await;
+    let before = Instant::now();
+    let _fifth = world.connect().await;
+    assert!(before.elapsed() >= Duration::from_millis(450), "{:?}", before.elapsed());
+    assert!(!third.is_served() && fourth.is_served());
+    // The reloads go on whoever left.
+    for _ in 0..3 {
+        requests.recv().await.unwrap().answer(Ok("done".into()));
+    }
     settle().await;
-    assert!(first.received().await.ends_with("done\n"));
-    assert!(world.connect().await.is_healthy().await);
-    assert!(!first.is_served());
+    assert!(fourth.received().await.ends_with("done\n"));
+    assert_eq!(world.counted(), (2.0, why("made_room", 3.0)));
 }
 
 #[tokio::test(start_paused = true)]
