@@ -7,11 +7,13 @@ mod fields;
 mod tests;
 mod tls;
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
 
 use self::fields::{Fields, at, duration};
@@ -209,9 +211,13 @@ impl Files {
             return Err(format!("{path:?} is no regular file, which could be read again when it changes"));
         }
         let mut content = Zeroizing::new(Vec::new());
-        File::open(path)
-            .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut content))
-            .map_err(cannot)?;
+        // What took its place since then may be a pipe: opening that one must not wait either.
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(cannot)?;
+        if !file.metadata().map_err(cannot)?.is_file() {
+            return Err(format!("{path:?} is no regular file any more"));
+        }
+        file.take(LARGEST_FILE + 1).read_to_end(&mut content).map_err(cannot)?;
         if content.len() as u64 > LARGEST_FILE {
             return Err(format!("{path:?} is larger than {LARGEST_FILE} bytes"));
         }

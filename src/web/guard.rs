@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
@@ -91,6 +91,8 @@ struct Looked {
     last: GuardReading,
     /// A look that took too long. No other begins before it ends.
     pending: Option<JoinHandle<Option<GuardReading>>>,
+    /// Whether it was told so.
+    hangs: bool,
 }
 
 /// Why a request is not answered.
@@ -129,7 +131,7 @@ impl Guard {
     ) -> Result<Self, String> {
         let settings = first.outcome.clone()?;
         let in_force = InForce::new(settings, &InForce::default())?;
-        let looked = Looked { at: None, last: first, pending: None };
+        let looked = Looked { at: None, last: first, pending: None, hangs: false };
         let guard = Self(Arc::new(Inner {
             in_force: ArcSwap::new(Arc::new(in_force)),
             watch: Some(Watch { read: Arc::new(read), state: Mutex::new(looked) }),
@@ -230,12 +232,19 @@ impl Guard {
         }
         looked.at = Some(now);
         let (files, read) = (looked.last.files.clone(), watch.read.clone());
+        // Nobody waits long for files that did not answer before.
+        let patience = if looked.hangs { LOOK_EVERY } else { LONGEST_LOOK };
         // Who waits for it may go; then the next one waits for the same.
         let look = looked.pending.get_or_insert_with(|| {
             spawn_blocking(move || GuardReading::may_be_outdated(&files).then(|| read()))
         });
-        let Ok(outcome) = timeout(LONGEST_LOOK, look).await else { return };
-        looked.pending = None;
+        let Ok(outcome) = timeout(patience, look).await else {
+            if !std::mem::replace(&mut looked.hangs, true) {
+                tracing::error!("the files of the web configuration do not answer; what is in force stays");
+            }
+            return;
+        };
+        (looked.pending, looked.hangs) = (None, false);
         if let Ok(Some(reading)) = outcome {
             let same = looked.last == reading;
             looked.last = reading.clone();
@@ -285,9 +294,10 @@ impl Guard {
 impl InForce {
     /// What `settings` ask for, after what `before` did.
     fn new(settings: GuardSettings, before: &Self) -> Result<Self, String> {
-        let users = match settings.users.is_empty() {
-            true => None,
-            false => Some(Users::new(&settings.users)?),
+        let users = match &before.users {
+            _ if settings.users.is_empty() => None,
+            Some(before) => Some(before.replaced_by(&settings.users)),
+            None => Some(Users::new(&settings.users)?),
         };
         // A bucket that nobody changed is not filled up.
         let bucket = settings.rate_limit.map(|limit| match &before.bucket {
@@ -302,7 +312,10 @@ impl InForce {
             bucket.take().map_err(Refusal::TooMany)?;
         }
         let Some(users) = &self.users else { return Ok(()) };
-        let credentials = headers.get(AUTHORIZATION).and_then(|value| Credentials::parse(value.as_bytes()));
+        // Of several, a proxy may have looked at another one.
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        let only = lines.next().filter(|_| lines.next().is_none());
+        let credentials = only.and_then(|value| Credentials::parse(value.as_bytes()));
         match users.check(credentials.ok_or(Refusal::Unauthorized)?).await {
             Verdict::Right => Ok(()),
             Verdict::Wrong => Err(Refusal::Unauthorized),
@@ -335,12 +348,17 @@ impl Refusal {
         let seconds = match self {
             Self::Unauthorized => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+                // Nobody tries one password after the other on a connection, and has all of them wait.
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 return;
             }
             Self::TooMany(wait) => wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
             Self::Busy => 1,
         };
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if self == Self::Busy {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 
     fn reason(self) -> &'static str {

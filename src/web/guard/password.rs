@@ -27,7 +27,9 @@ pub struct PasswordHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordHashError {
     /// It is another thing.
-    #[error("is no bcrypt hash of 60 characters ($2y$10$...); make one with htpasswd -nBC 10 \"\"")]
+    #[error(
+        "is no bcrypt hash of 60 characters ($2y$10$...); make one with htpasswd -nBC 10 \"\", and take the colon off"
+    )]
     Form,
     /// It would take too long.
     #[error(
@@ -37,6 +39,11 @@ pub enum PasswordHashError {
 }
 
 impl PasswordHash {
+    /// Whether it is the same text as `other`.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.text.expose_secret() == other.text.expose_secret()
+    }
+
     /// The hash that `text` is.
     ///
     /// # Errors

@@ -25,28 +25,30 @@ pub struct GuardSettings {
 impl GuardSettings {
     /// What `new` does not protect as `self` does, if there is such a thing.
     pub(super) fn lost_in(&self, new: &Self) -> Option<&'static str> {
-        let tls = |settings: &Self| {
-            settings.tls.as_ref().map(|tls| (demand(tls.client_auth), tls.allowed_names.is_some()))
+        let demands = |settings: &Self| {
+            let tls = settings.tls.as_ref();
+            let certificates = tls.map(|tls| tls.client_auth);
+            [
+                (tls.is_some(), "TLS"),
+                (certificates.is_some_and(requires), "the check of client certificates"),
+                (certificates.is_some_and(ClientAuthType::verifies), "the check of client certificates"),
+                (
+                    tls.is_some_and(|tls| tls.allowed_names.is_some()),
+                    "the check of names in client certificates",
+                ),
+                (!settings.users.is_empty(), "the passwords"),
+                (settings.rate_limit.is_some(), "the rate limit"),
+            ]
         };
-        match (tls(self), tls(new)) {
-            (Some(_), None) => Some("TLS"),
-            (Some((before, _)), Some((after, _))) if after < before => {
-                Some("the check of client certificates")
-            }
-            (Some((_, true)), Some((_, false))) => Some("the check of names in client certificates"),
-            _ if !self.users.is_empty() && new.users.is_empty() => Some("the passwords"),
-            _ => None,
-        }
+        let lost =
+            demands(self).into_iter().zip(demands(new)).find(|((before, _), (after, _))| *before && !after);
+        lost.map(|((_, what), _)| what)
     }
 }
 
-/// How much is asked of clients.
-fn demand(kind: ClientAuthType) -> u8 {
-    match kind {
-        ClientAuthType::None | ClientAuthType::Request => 0,
-        ClientAuthType::RequireAny | ClientAuthType::VerifyIfGiven => 1,
-        ClientAuthType::RequireAndVerify => 2,
-    }
+/// Whether a client has to show a certificate.
+fn requires(kind: ClientAuthType) -> bool {
+    matches!(kind, ClientAuthType::RequireAny | ClientAuthType::RequireAndVerify)
 }
 
 /// In one line, without secrets.

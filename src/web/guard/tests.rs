@@ -150,9 +150,15 @@ async fn a_refusal_says_what_to_do_and_no_more() {
         (refusal.status().as_u16(), headers.iter().map(text).collect::<Vec<_>>())
     };
     let wait = Duration::from_millis(1001);
-    assert_eq!(headers(Refusal::Unauthorized), (401, vec!["www-authenticate: Basic".to_owned()]));
+    assert_eq!(
+        headers(Refusal::Unauthorized),
+        (401, vec!["www-authenticate: Basic".to_owned(), "connection: close".to_owned()])
+    );
     assert_eq!(headers(Refusal::TooMany(wait)), (429, vec!["retry-after: 2".to_owned()]));
-    assert_eq!(headers(Refusal::Busy), (503, vec!["retry-after: 1".to_owned()]));
+    assert_eq!(
+        headers(Refusal::Busy),
+        (503, vec!["retry-after: 1".to_owned(), "connection: close".to_owned()])
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Users and their passwords: compared slowly once, and remembered.
 //!
-//! What is remembered are tags under a key that nobody knows and that is another one after each reading of the file:
-//! neither passwords nor hashes of them that could be looked up.
+//! What is remembered are tags under a key that nobody knows, and that is another one in each process: neither passwords
+//! nor hashes of them that could be looked up.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -94,18 +94,37 @@ impl Users {
     pub(super) fn new(users: &[(String, PasswordHash)]) -> Result<Self, String> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| "the system gives no random numbers".to_owned())?;
+        Ok(Self::with(users, key, Arc::new(Semaphore::new(AT_A_TIME))))
+    }
+
+    /// Users in the place of these. The right password of a user whose hash stayed is still known, so that nobody who
+    /// tries many wrong ones keeps it out after a change; and comparisons take turns with those under way.
+    pub(super) fn replaced_by(&self, users: &[(String, PasswordHash)]) -> Self {
+        let next = Self::with(users, self.0.key.clone(), self.0.turns.clone());
+        let before = self.0.known();
+        let mut known = next.0.known();
+        for (place, (name, hash)) in users.iter().enumerate() {
+            let same =
+                self.0.names.get(name.as_bytes()).filter(|before| self.0.hashes[**before].is_same(hash));
+            known.right[place] = same.and_then(|place| before.right[*place]);
+        }
+        drop(known);
+        next
+    }
+
+    fn with(users: &[(String, PasswordHash)], key: hmac::Key, turns: Arc<Semaphore>) -> Self {
         let names =
             users.iter().enumerate().map(|(place, (name, _))| (name.clone().into_bytes(), place)).collect();
         let known = Known { right: vec![None; users.len()], wrong: HashSet::new(), order: VecDeque::new() };
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             names,
             hashes: users.iter().map(|(_, hash)| hash.clone()).collect(),
             key,
             known: Mutex::new(known),
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            turns,
             #[cfg(test)]
             comparisons: Default::default(),
-        })))
+        }))
     }
 
     /// Whether the password is the user's. Whether there is such a user does not show in the time it takes.
@@ -352,6 +371,25 @@ mod tests {
         drop(users.0.turns.acquire_many(2).await.unwrap());
         assert_eq!(users.check(basic(b"a", b"one")).await, Verdict::Right);
         assert_eq!(users.comparisons(), 1);
+    }
+
+    #[tokio::test]
+    async fn after_a_change_the_right_password_is_known_where_its_hash_stayed() {
+        let hash = |password: &str| PasswordHash::parse(&bcrypt::hash(password, 4).unwrap()).unwrap();
+        let (a, b) = (("a".to_owned(), hash("one")), ("b".to_owned(), hash("two")));
+        let before = Users::new(&[a.clone(), b]).unwrap();
+        for (user, password, verdict) in
+            [(b"a", b"one", Verdict::Right), (b"b", b"two", Verdict::Right), (b"a", b"new", Verdict::Wrong)]
+        {
+            assert_eq!(before.check(basic(user, password)).await, verdict);
+        }
+        let after = before.replaced_by(&[("b".to_owned(), hash("new")), a]);
+        assert_eq!(after.remembered(), (1, 0));
+        assert_eq!(after.check(basic(b"a", b"one")).await, Verdict::Right);
+        assert_eq!(after.comparisons(), 0);
+        assert_eq!(after.check(basic(b"b", b"two")).await, Verdict::Wrong);
+        assert_eq!(after.check(basic(b"b", b"new")).await, Verdict::Right);
+        assert!(Arc::ptr_eq(&before.0.turns, &after.0.turns), "they take turns");
     }
 
     #[test]
