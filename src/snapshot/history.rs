@@ -157,6 +157,7 @@ impl History {
         };
         let surplus = (next.failures.len() + 1).saturating_sub(MOST_FAILURES);
         next.failures.drain(..surplus);
+        next.failures.reserve_exact(1);
         next.failures.push(failure);
         next
     }
@@ -171,6 +172,7 @@ impl History {
             *last = point;
             return;
         }
+        self.points.reserve_exact(1);
         self.points.push(point);
         if self.points.len() > MOST_POINTS {
             self.thin();
@@ -204,6 +206,7 @@ impl History {
             return;
         }
         if self.spans.last().is_none_or(|span| span.start != start) {
+            self.spans.reserve_exact(1);
             self.spans.push(Span { start, users: Default::default() });
         }
         let Some(span) = self.spans.last_mut() else { return };

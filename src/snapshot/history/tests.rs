@@ -104,6 +104,7 @@ async fn many_walks_are_thinned_evenly_and_the_newest_is_always_there() {
         history = history.with_snapshot(&of_users(START + walk * 5, walk), Some(&Changes::default()));
         assert!(history.points.len() <= MOST_POINTS);
         assert_eq!(history.points().last().unwrap().users, walk);
+        assert!(history.points.capacity() <= MOST_POINTS + 1);
     }
     let points: Vec<Point> = history.points().collect();
     let apart: Vec<u64> = points.windows(2).map(|pair| pair[1].start - pair[0].start).collect();
