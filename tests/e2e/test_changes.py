@@ -141,7 +141,7 @@ class ImplausibleAnswers(Watched):
                 line = next(line for line in program.output.splitlines() if "held back" in line)
                 for field in (f"kind={kind}", "users_before=100", f"users={len(entries)}", "next_walk_seconds=60"):
                     self.assertIn(field, line)
-                self.assertIn("implausible", get(f"{url}/").text)
+                self.assertIn("Held back", get(f"{url}/").text)
 
     def test_it_can_be_switched_off(self):
         api, _, url = self.watch(crowd(*range(100)), "--poll.max-drop=0")
