@@ -59,6 +59,12 @@ EXPORTER = {
     "openai_org_exporter_build_info",
 }
 CONTRACT = COMPOSITION | FRESHNESS | CHANGES | EXPORTER
+# There only with a web configuration.
+GUARD = {
+    "openai_org_exporter_tls_handshake_errors_total",
+    "openai_org_exporter_web_config_last_reload_successful",
+    "openai_org_exporter_web_config_last_reload_success_timestamp_seconds",
+}
 ORGANIZATION = "default"
 
 
