@@ -121,9 +121,12 @@ class Limit(Guarded):
         self.assertEqual(reply.text, "Too many requests.\n")
         self.assertTrue(0 < int(reply.headers["retry-after"]) <= 3600)
         self.assertEqual(self.ask("/-/ready").status, 200)
-        # The file without the limit is in force at the next look.
-        self.file.write_text(f"basic_auth_users: {{alice: {HASH}}}\n")
+        # Another limit is in force at the next look; a file without one protects less, and waits for a reload.
+        self.file.write_text(f"basic_auth_users: {{alice: {HASH}}}\nrate_limit: {{interval: 1h, burst: 400}}\n")
         wait_until(lambda: self.ask(**right).status == 200, 10, "an end of the limit")
+        self.file.write_text(f"basic_auth_users: {{alice: {HASH}}}\n")
+        told = "would take away the rate limit"
+        wait_until(lambda: self.ask("/-/ready") and told in self.child.output, 10, "a word on what it would take away")
         self.assertGreaterEqual(self.counted(right, code="429", handler="metrics"), 3)
 
     def test_it_lets_more_in_as_time_goes_on(self):
