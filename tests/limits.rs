@@ -13,7 +13,7 @@ use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::web::{Facts, Guard, ListenAddress, Options, Site, serve};
 use prometheus::Registry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -262,6 +262,22 @@ async fn refusals_say_why_and_forbid_browsers_what_they_do_not_need() {
     }
     let counted = "openai_org_exporter_http_requests_total{code=\"400\",handler=\"other\"} 1\n";
     assert!(metrics(address).await.contains(counted));
+}
+
+#[tokio::test]
+async fn who_is_still_sending_when_he_is_refused_hears_why() {
+    let address = run(Options::default()).await;
+    for head in ["GET /", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n"] {
+        // What it sends does not wait in its own machine.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        let bytes = head.to_owned() + &"a".repeat(1 << 20);
+        timeout(PATIENCE, stream.write_all(bytes.as_bytes())).await.unwrap().unwrap();
+        let mut answer = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(matches!(statuses(&answer)[..], [413 | 431]), "{answer}");
+    }
 }
 
 /// Reads an answer from a connection that stays open.

@@ -1,16 +1,13 @@
 """--web.systemd-socket: systemd listens, and the exporter serves what it is passed."""
 
 import re
-import shlex
 import socket
 import tempfile
-import time
 import unittest
 from contextlib import contextmanager
-from pathlib import Path
 
 from deployment import DEPLOY, GUIDE, PORT, Unit
-from harness import BINARY, SIMULATED_KEY, Program, free_port, get, program, run, simulator, wait_until
+from harness import BINARY, SIMULATED_KEY, free_port, get, program, run, simulator, wait_until
 from own_systemd import systemd
 
 SERVICE, SOCKET = "openai-org-exporter.service", "openai-org-exporter.socket"
@@ -84,7 +81,10 @@ class Passed(unittest.TestCase):
 
     def test_without_sockets_it_says_what_to_do(self):
         for env, expected in [
-            ({}, "systemd passes no socket (LISTEN_FDS is not set); start the exporter by a socket unit, or do not give this"),
+            (
+                {},
+                "systemd passes no socket (LISTEN_FDS is not set); start the exporter by a socket unit, or do not give this",
+            ),
             ({"LISTEN_FDS": "0"}, "systemd passes no socket"),
             ({"LISTEN_FDS": "1"}, "the sockets of LISTEN_FDS are for another process (LISTEN_PID)"),
             ({"LISTEN_FDS": "1", "LISTEN_PID": "1"}, "the sockets of LISTEN_FDS are for another process (LISTEN_PID)"),
@@ -97,7 +97,10 @@ class Passed(unittest.TestCase):
     def test_sockets_that_are_not_there_are_no_sockets(self):
         # The shell's own process becomes the exporter, and passes nothing.
         script = f'LISTEN_PID=$$ LISTEN_FDS={{}} exec "{BINARY}" serve {FLAG}'
-        for count, expected in [("1", "socket 1 of LISTEN_FDS: it is not there"), ("many", "LISTEN_FDS is no number of sockets")]:
+        for count, expected in [
+            ("1", "socket 1 of LISTEN_FDS: it is not there"),
+            ("many", "LISTEN_FDS is no number of sockets"),
+        ]:
             with self.subTest(count), program("bash", "-c", script.format(count), **KEY) as child:
                 child.find(f"(flag {FLAG}: {expected})")
                 self.assertEqual(child.wait(10), 2)
@@ -178,7 +181,7 @@ class Running(unittest.TestCase):
         self.assertNotEqual(self.systemd.show(SERVICE, "MainPID"), process)
 
 
-class Unit_(unittest.TestCase):
+class Files(unittest.TestCase):
     def test_the_socket_is_on_the_default_port(self):
         self.assertEqual(Unit.read(SOCKET).one("ListenStream"), str(PORT))
         self.assertIn(SOCKET, GUIDE)

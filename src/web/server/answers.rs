@@ -122,3 +122,36 @@ impl Answers {
         to_make.entry(key.to_owned()).or_default().clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use prometheus::Registry;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::telemetry::Telemetry;
+    use crate::web::Options;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_while_an_answer_is_made_gets_one_that_is_begun_later() {
+        let connections = Connections::new(Options::default(), Telemetry::new(&Registry::new()));
+        let answers = Answers::new(connections.clone(), Duration::from_secs(10));
+        let (go_on, until) = oneshot::channel::<()>();
+        let of = [connections.admit().await, connections.admit().await, connections.admit().await];
+        let [first, second, third] = of.each_ref().map(|connection| Asking { answers: &answers, connection });
+        let made = |what| async move { text(StatusCode::OK, what) };
+        let (first, second, third, ()) = tokio::join!(
+            first.shared("page".into(), || async {
+                let _ = until.await;
+                text(StatusCode::OK, "early")
+            }),
+            second.shared("page".into(), || made("late")),
+            third.shared("page".into(), || made("late, and not made")),
+            async { go_on.send(()).unwrap() },
+        );
+        for (answer, expected) in [(first, "early"), (second, "late"), (third, "late")] {
+            assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), expected);
+        }
+    }
+}

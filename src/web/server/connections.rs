@@ -375,3 +375,44 @@ impl Drop for Connection {
         self.all.closed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_once_as_long_as_somebody_takes_it() {
+        let now = Instant::now();
+        let takes = |made: Option<u64>, size| {
+            let made = made.map(Made);
+            Activity::Response { since: now, step: now, taken: 0, made, size, given: true }
+        };
+        let all =
+            [takes(Some(1), 10), takes(None, 5), takes(Some(1), 10), takes(Some(2), 20), takes(None, 5)];
+        let mut unsent = Unsent::default();
+        let mut bytes = |activity: &Activity, comes: bool| {
+            if comes {
+                unsent.add(activity);
+            } else {
+                unsent.remove(activity);
+            }
+            unsent.bytes
+        };
+        assert_eq!(all.each_ref().map(|activity| bytes(activity, true)), [10, 15, 15, 35, 40]);
+        assert_eq!(all.each_ref().map(|activity| bytes(activity, false)), [40, 35, 25, 5, 0]);
+        assert_eq!(bytes(&Activity::Answer { since: now }, true), 0);
+    }
+
+    #[test]
+    fn those_that_leave_and_are_not_gone_yet_are_few() {
+        let options = Options { max_connections: 2, ..Options::default() };
+        let connections = Connections::new(options, Telemetry::new(&Registry::new()));
+        // Nobody serves them, so that they stay when they are told to leave.
+        let mut open: Vec<_> = (0..2 + LEAVING).map(|_| connections.try_admit().unwrap()).collect();
+        assert!(connections.try_admit().is_none());
+        open.remove(0);
+        assert!(connections.try_admit().is_some());
+    }
+}
