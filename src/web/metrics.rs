@@ -1,16 +1,18 @@
 //! The answer at the telemetry path.
 
+use std::error::Error;
+
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{HeaderMap, Response, StatusCode};
 use prometheus::Registry;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::block_in_place;
+use tokio::task::spawn_blocking;
 
 use super::compression::Codings;
 use super::negotiation::Exposition;
 use super::routes::text;
+use super::server::Turn;
 use crate::exposition::expose;
 use crate::telemetry::Telemetry;
 
@@ -29,12 +31,24 @@ impl Wanted {
 }
 
 /// All families of `registry`, in the format and coding that are `wanted`.
+///
+/// They are written beside the tasks that serve: a large exposition takes its time, and nobody else shall wait for it. The
+/// `turn` is kept until they are, whether the client is still there or not: there are never more at a time than are
+/// allowed. Not by `block_in_place`: it leaves the work where it is and moves all else to other threads, and the
+/// allocator keeps memory for each thread.
 pub(super) async fn answer(
     registry: &Registry,
     telemetry: &Telemetry,
     wanted: Wanted,
+    turn: Turn,
 ) -> Response<Full<Bytes>> {
-    beside(|| written(registry, telemetry, wanted))
+    let (registry, telemetry) = (registry.clone(), telemetry.clone());
+    let writing = spawn_blocking(move || {
+        let answer = written(&registry, &telemetry, wanted);
+        drop(turn);
+        answer
+    });
+    writing.await.unwrap_or_else(|error| failed(&error))
 }
 
 fn written(registry: &Registry, telemetry: &Telemetry, wanted: Wanted) -> Response<Full<Bytes>> {
@@ -48,18 +62,11 @@ fn written(registry: &Registry, telemetry: &Telemetry, wanted: Wanted) -> Respon
             coding.tell(headers);
             response
         }
-        Err(error) => {
-            tracing::error!(error = %error, "cannot write the exposition");
-            text(StatusCode::INTERNAL_SERVER_ERROR, "The exposition cannot be written; see the log.\n")
-        }
+        Err(error) => failed(&error),
     }
 }
 
-/// Does what takes its time while the other tasks of this thread go on elsewhere. It is not left half way when the
-/// client goes, and the next one begun beside it: there are never more at a time than are allowed.
-fn beside<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => block_in_place(work),
-        _ => work(),
-    }
+fn failed(error: &dyn Error) -> Response<Full<Bytes>> {
+    tracing::error!(error = %error, "cannot write the exposition");
+    text(StatusCode::INTERNAL_SERVER_ERROR, "The exposition cannot be written; see the log.\n")
 }

@@ -94,14 +94,17 @@ impl Site {
             // These are the same for everyone who may come in and wants the same of them.
             Method::GET | Method::HEAD if route == Route::Metrics => {
                 let wanted = Wanted::by(headers);
-                let make = || metrics::answer(&self.registry, &self.telemetry, wanted);
+                let make = |turn| metrics::answer(&self.registry, &self.telemetry, wanted, turn);
                 asking.shared(format!("{wanted:?}"), make).await
             }
             Method::GET | Method::HEAD if route.is_shown() => {
                 let codings = Codings::accepted(headers);
-                asking
-                    .shared(format!("{uri} {codings:?}"), || compressed(codings, self.get(route, uri)))
-                    .await
+                let make = |turn| async move {
+                    let answer = compressed(codings, self.get(route, uri)).await;
+                    drop(turn);
+                    answer
+                };
+                asking.shared(format!("{uri} {codings:?}"), make).await
             }
             Method::GET | Method::HEAD => self.get(route, uri),
             _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),

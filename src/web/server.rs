@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use self::answers::Answers;
-pub(super) use self::answers::Asking;
+pub(super) use self::answers::{Asking, Turn};
 use self::connections::Connections;
 use super::Site;
 use super::listener::{Accepted, Listener};

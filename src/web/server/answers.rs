@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::connections::{Connection, Connections};
@@ -31,7 +31,7 @@ pub(in crate::web) struct Answers {
     connections: Arc<Connections>,
     /// The time that a request waits.
     within: Duration,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// Those that nobody has begun to make.
     to_make: Mutex<HashMap<String, Batch>>,
     made: AtomicU64,
@@ -48,27 +48,32 @@ pub(in crate::web) struct Asking<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Made(pub(super) u64);
 
+/// The right to make an answer. Whoever makes it keeps it until it is made, or drops it.
+pub(in crate::web) struct Turn(
+    #[expect(dead_code, reason = "it is kept, and not used")] OwnedSemaphorePermit,
+);
+
 /// What a wait ended with.
-enum Turn<'a> {
+enum Waited {
     /// Somebody has made it meanwhile.
     Made(Answer),
     /// It is to be made now, and put here for those who wait for the same.
-    Make(OwnedMutexGuard<Option<Answer>>, SemaphorePermit<'a>),
+    Make(OwnedMutexGuard<Option<Answer>>, Turn),
 }
 
 impl Asking<'_> {
     /// What `make` answers, or what it answered to another request that had come before it was called. Requests share
     /// an answer by `key`, in which all must be that makes answers differ: never ask for whom may not see all of it.
-    pub(in crate::web) async fn shared<F>(self, key: String, make: impl FnOnce() -> F) -> Answer
+    pub(in crate::web) async fn shared<F>(self, key: String, make: impl FnOnce(Turn) -> F) -> Answer
     where
         F: Future<Output = Answer>,
     {
         self.connection.waits_for_turn();
         match timeout(self.answers.within, self.answers.turn(key)).await {
-            Ok(Turn::Made(answer)) => answer,
-            Ok(Turn::Make(mut shared, _turn)) => {
+            Ok(Waited::Made(answer)) => answer,
+            Ok(Waited::Make(mut shared, turn)) => {
                 self.connection.answers();
-                let mut answer = make().await;
+                let mut answer = make(turn).await;
                 answer.extensions_mut().insert(Made(self.answers.made.fetch_add(1, Ordering::Relaxed)));
                 *shared = Some(answer.clone());
                 answer
@@ -90,20 +95,20 @@ impl Answers {
         Self {
             connections,
             within,
-            turns: Semaphore::new(AT_A_TIME),
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
             to_make: Mutex::default(),
             made: AtomicU64::new(0),
         }
     }
 
-    async fn turn(&self, key: String) -> Turn<'_> {
+    async fn turn(&self, key: String) -> Waited {
         let batch = self.batch(&key);
         // Whoever makes it holds it until it is made. Who comes next makes it if that one has gone.
         let shared = batch.clone().lock_owned().await;
         if let Some(answer) = &*shared {
-            return Turn::Made(answer.clone());
+            return Waited::Made(answer.clone());
         }
-        let turn = self.turns.acquire().await.expect("the semaphore is never closed");
+        let turn = self.turns.clone().acquire_owned().await.expect("the semaphore is never closed");
         while !self.connections.room_for_answer() {
             sleep(LOOK_EVERY).await;
         }
@@ -112,7 +117,7 @@ impl Answers {
         if to_make.get(&key).is_some_and(|next| Arc::ptr_eq(next, &batch)) {
             to_make.remove(&key);
         }
-        Turn::Make(shared, turn)
+        Waited::Make(shared, Turn(turn))
     }
 
     fn batch(&self, key: &str) -> Batch {
@@ -140,18 +145,36 @@ mod tests {
         let (go_on, until) = oneshot::channel::<()>();
         let of = [connections.admit().await, connections.admit().await, connections.admit().await];
         let [first, second, third] = of.each_ref().map(|connection| Asking { answers: &answers, connection });
-        let made = |what| async move { text(StatusCode::OK, what) };
         let (first, second, third, ()) = tokio::join!(
-            first.shared("page".into(), || async {
+            first.shared("page".into(), async |_turn| {
                 let _ = until.await;
                 text(StatusCode::OK, "early")
             }),
-            second.shared("page".into(), || made("late")),
-            third.shared("page".into(), || made("late, and not made")),
+            second.shared("page".into(), async |_turn| text(StatusCode::OK, "late")),
+            third.shared("page".into(), async |_turn| text(StatusCode::OK, "late, and not made")),
             async { go_on.send(()).unwrap() },
         );
         for (answer, expected) in [(first, "early"), (second, "late"), (third, "late")] {
             assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_waits_for_work_that_goes_on_though_nobody_wants_it_any_more() {
+        let connections = Connections::new(Options::default(), Telemetry::new(&Registry::new()));
+        let answers = Answers::new(connections.clone(), Duration::from_secs(10));
+        let connection = &connections.admit().await;
+        let asking = Asking { answers: &answers, connection };
+        let second = Duration::from_secs(1);
+        let mut works = None;
+        let first = asking.shared("page".into(), |turn| {
+            works = Some(turn);
+            std::future::pending()
+        });
+        assert!(timeout(second, first).await.is_err());
+        let next = || asking.shared("page".into(), async |_turn| text(StatusCode::OK, "page"));
+        assert!(timeout(second, next()).await.is_err());
+        drop(works);
+        assert_eq!(timeout(second, next()).await.unwrap().status(), StatusCode::OK);
     }
 }
