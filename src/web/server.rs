@@ -1,5 +1,6 @@
 //! Listeners, and how many connections they take.
 
+mod activity;
 mod answers;
 mod connection;
 mod connections;
@@ -31,7 +32,7 @@ pub struct Options {
     /// Connections at a time; a further one takes the place of the one that has kept the server waiting longest.
     pub max_connections: usize,
     /// The time that the header of a request may take, counted from its first byte; for the first request of a
-    /// connection from the accept, and so with the TLS handshake.
+    /// connection from the accept, or the end of the TLS handshake.
     pub header_timeout: Duration,
     /// The time that the body of a request may take.
     pub body_timeout: Duration,

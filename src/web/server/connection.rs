@@ -19,8 +19,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::Server;
+use super::activity::ClosedEarly;
 use super::answers::Asking;
-use super::connections::{ClosedEarly, Connection, Verdict};
+use super::connections::{Connection, Verdict};
 use super::request::{Refusal, checked, read_body};
 use super::watched::{Told, Watched};
 use crate::web::routes::text;

@@ -9,7 +9,7 @@ use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::timeout;
 
-use super::connections::ClosedEarly;
+use super::activity::ClosedEarly;
 
 /// The largest body that is read, in bytes. Nothing is done with it.
 const LARGEST_BODY: u64 = 16 << 10;

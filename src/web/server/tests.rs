@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connections::ClosedEarly;
+use super::activity::ClosedEarly;
 use super::{Options, Server, connection};
 use crate::clock::Clock;
 use crate::snapshot::Board;
