@@ -18,6 +18,7 @@ mod key_holder;
 mod page;
 mod retry;
 mod user;
+mod walkers;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::{BadProxy, Client, Options, Proxy};

@@ -90,6 +90,11 @@ impl Budget {
         self.window = None;
     }
 
+    /// Whether a 429 keeps everything back at `now`.
+    pub(super) fn is_closed(&self, now: Instant) -> bool {
+        self.closed_until.is_some_and(|until| until > now)
+    }
+
     /// When a request may be sent, asked at `now`.
     pub(super) fn turn(&self, now: Instant) -> Turn {
         if let Some(until) = self.closed_until.filter(|until| *until > now) {

@@ -144,6 +144,16 @@ impl Client {
         self.key.refresh().await;
     }
 
+    /// A walk begins: as many requests may be in flight as in the one before, and as many again, up to those configured.
+    pub fn begin_walk(&self) {
+        self.gate.begin_walk();
+    }
+
+    /// How many requests of a walk may be in flight now. Each 429 halves them.
+    pub fn walkers(&self) -> usize {
+        self.gate.walkers()
+    }
+
     /// The page of at most 100 users behind the cursor `after`, or the first one; `number` counts pages for messages.
     ///
     /// Failed attempts are repeated as the SDK does it, as long as the waits end before `deadline`. A refused key

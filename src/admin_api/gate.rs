@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{Budget, Grant, Turn};
+use super::walkers::Walkers;
 
 /// The places for requests in flight that all clients of the process share. Clones are of the same places.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub(super) struct Gate {
     budget: Mutex<Budget>,
     own: InFlight,
     shared: InFlight,
+    walkers: Walkers,
     /// Whether the latest request had no answer in time.
     suspect: AtomicBool,
 }
@@ -70,6 +72,7 @@ impl Gate {
             budget: Mutex::default(),
             own: InFlight::new(own),
             shared,
+            walkers: Walkers::new(own),
             suspect: AtomicBool::new(false),
         }
     }
@@ -131,14 +134,35 @@ impl Gate {
         }
     }
 
+    /// How many requests a walk may have in flight now.
+    pub(super) fn walkers(&self) -> usize {
+        self.walkers.now()
+    }
+
+    /// A walk begins.
+    pub(super) fn begin_walk(&self) {
+        self.walkers.double();
+    }
+
     /// An answer was a 429: nothing is sent for `wait`.
     pub(super) fn refused(&self, wait: Duration) {
-        self.budget().refused(wait, Instant::now());
+        let now = Instant::now();
+        self.slow_down(now).refused(wait, now);
     }
 
     /// An answer was a 429 and asked for `wait` itself.
     pub(super) fn told_to_wait(&self, wait: Duration) {
-        self.budget().told_to_wait(wait, Instant::now());
+        let now = Instant::now();
+        self.slow_down(now).told_to_wait(wait, now);
+    }
+
+    /// Halves the walkers, once for all that are refused at the same time.
+    fn slow_down(&self, now: Instant) -> MutexGuard<'_, Budget> {
+        let budget = self.budget();
+        if !budget.is_closed(now) {
+            self.walkers.halve();
+        }
+        budget
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
@@ -239,6 +263,29 @@ mod tests {
         drop(others);
         hanging[9].ended(true);
         assert!(hanging[9].pass(Instant::now() + SOON).await.is_ok(), "an answer takes the suspicion away");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_429_halves_the_walkers_once_and_the_next_walk_begins_with_twice_as_many() {
+        let gate = Gate::new("a", 16, InFlight::new(64));
+        for _ in 0..5 {
+            // A burst of answers to requests that were sent together.
+            gate.told_to_wait(SOON);
+            gate.refused(SOON);
+        }
+        assert_eq!(gate.walkers(), 8);
+        sleep(SOON).await;
+        gate.refused(SOON);
+        assert_eq!(gate.walkers(), 4);
+        for expected in [8, 16, 16] {
+            gate.begin_walk();
+            assert_eq!(gate.walkers(), expected);
+        }
+        for expected in [8, 4, 2, 1, 1] {
+            sleep(SOON).await;
+            gate.refused(SOON);
+            assert_eq!(gate.walkers(), expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]
