@@ -137,6 +137,24 @@ impl Roster {
         Self { fingerprint: fingerprint % FINGERPRINT_MODULUS, ..self }
     }
 
+    /// Takes in everybody of `other`; `false` if somebody is here already, or nobody can tell as the keys differ.
+    fn absorb(&mut self, other: Self) -> bool {
+        if self.key != other.key {
+            return false;
+        }
+        if self.is_empty() && self.roles == other.roles {
+            *self = other;
+            return true;
+        }
+        let roles: Vec<usize> =
+            (0..other.roles.numbers()).map(|role| self.roles.translate(role, &other.roles)).collect();
+        self.fingerprint = (self.fingerprint + other.fingerprint) % FINGERPRINT_MODULUS;
+        other.entries.into_iter().all(|(hash, bits)| {
+            let attributes = Attributes::of_roster(bits);
+            self.entries.insert(hash, attributes.with_role(roles[attributes.role()]).bits())
+        })
+    }
+
     /// Meets a user; the hash and attributes, if it is for the first time.
     fn meet(&mut self, user: &User<'_>) -> Option<(u64, Attributes)> {
         let hash = hash(self.key, user.id.as_bytes());

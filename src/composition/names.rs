@@ -107,7 +107,7 @@ impl Names {
     }
 
     /// The number that `number` of `other` has here.
-    pub(super) fn translate(&mut self, number: usize, other: &Self) -> usize {
+    pub fn translate(&mut self, number: usize, other: &Self) -> usize {
         match other.name(number) {
             Some(name) => self.number_of(name),
             None => number,

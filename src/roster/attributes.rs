@@ -7,6 +7,7 @@ use crate::composition::{AccountType, Names, ScimManaged};
 pub(super) const MOST_ROLES: usize = 4096;
 
 const ROLE_BITS: u32 = 16;
+const ROLE_MASK: u32 = (1 << ROLE_BITS) - 1;
 const ACCOUNT_TYPE: u32 = ROLE_BITS;
 const SCIM_MANAGED: u32 = ROLE_BITS + 2;
 const BANNED: u32 = ROLE_BITS + 4;
@@ -25,9 +26,9 @@ impl Attributes {
             Some(Field::Null) => Some(null),
             Some(Field::Absent) | None => None,
         };
-        let role = u32::try_from(role).expect("the table of roles is short");
         Self(
-            role | (AccountType::of(user) as u32) << ACCOUNT_TYPE
+            bits_of_role(role)
+                | (AccountType::of(user) as u32) << ACCOUNT_TYPE
                 | (ScimManaged::of(user) as u32) << SCIM_MANAGED
                 | of_flag(flag(|account| account.banned, false)) << BANNED
                 | of_flag(flag(|account| account.enabled, true)) << ENABLED,
@@ -49,6 +50,11 @@ impl Attributes {
         Self(bits)
     }
 
+    /// The same with another number for the role.
+    pub(super) fn with_role(self, role: usize) -> Self {
+        Self(self.0 & !ROLE_MASK | bits_of_role(role))
+    }
+
     /// The bits, as they are written down.
     pub fn bits(self) -> u32 {
         self.0
@@ -56,7 +62,7 @@ impl Attributes {
 
     /// The number of the role in the roster's table.
     pub(super) fn role(self) -> usize {
-        (self.0 & ((1 << ROLE_BITS) - 1)) as usize
+        (self.0 & ROLE_MASK) as usize
     }
 
     /// The account type.
@@ -82,6 +88,10 @@ impl Attributes {
     fn pair(self, place: u32) -> usize {
         (self.0 >> place & 3) as usize
     }
+}
+
+fn bits_of_role(role: usize) -> u32 {
+    u32::try_from(role).expect("the table of roles is short")
 }
 
 fn of_flag(flag: Option<bool>) -> u32 {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Changes, Roster};
 use crate::admin_api::User;
 
-/// Builds the roster of one walk.
-#[derive(Debug)]
+/// Builds the roster of one walk. Clones of one that has met nobody build parts of it, which can be put together.
+#[derive(Debug, Clone)]
 pub struct Builder {
     roster: Roster,
     before: Option<Arc<Roster>>,
@@ -28,6 +28,14 @@ impl Builder {
             self.changes.see(&user.id, known, (&self.roster, attributes));
         }
         true
+    }
+
+    /// Takes in everybody whom `other`, a clone of the same builder, met in another part of the list; `false`, and of no
+    /// use any more, if somebody was met by both.
+    #[must_use]
+    pub fn absorb(&mut self, other: Self) -> bool {
+        self.changes.add(other.changes);
+        self.roster.absorb(other.roster)
     }
 
     /// How many have been met.

@@ -138,6 +138,18 @@ impl Changes {
         }
     }
 
+    /// Adds what changed in another part of the list. Nobody is gone yet.
+    pub(super) fn add(&mut self, other: Self) {
+        for sighting in other.sightings {
+            let kept = self.sightings.iter().filter(|kept| kept.change == sighting.change).count();
+            if kept < MOST_SIGHTINGS {
+                self.sightings.push(sighting);
+            }
+        }
+        self.users.iter_mut().zip(other.users).for_each(|(ours, theirs)| *ours += theirs);
+        self.grants.iter_mut().zip(other.grants).for_each(|(ours, theirs)| *ours += theirs);
+    }
+
     /// Everybody of `before` who is gone.
     pub(super) fn miss(&mut self, before: &Roster, gone: impl Iterator<Item = Attributes>) {
         let mut numbers = BTreeMap::<(usize, usize), (Attributes, u64)>::new();

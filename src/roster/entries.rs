@@ -48,6 +48,11 @@ impl Entries {
         self.lists.iter().flat_map(|list| list.hashes.iter().copied().zip(list.attributes.iter().copied()))
     }
 
+    /// All entries, hashes rising; memory is given back list by list.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = (u64, u32)> {
+        self.lists.into_iter().flat_map(|list| list.hashes.into_iter().zip(list.attributes))
+    }
+
     /// Gives back what was allocated for growth.
     pub(super) fn shrink(&mut self) {
         self.lists.iter_mut().for_each(List::shrink);

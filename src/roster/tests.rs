@@ -299,6 +299,13 @@ fn expected(before: &BTreeMap<u8, User<'_>>, now: &BTreeMap<u8, User<'_>>) -> BT
     found
 }
 
+#[test]
+fn rosters_under_different_keys_are_not_put_together() {
+    let (mut one, mut other) = (Builder::new(None), Builder::new(None));
+    assert!(one.meet(&with_role("a", "owner")) && other.meet(&with_role("b", "owner")));
+    assert!(!one.absorb(other));
+}
+
 proptest! {
     #[test]
     fn changes_are_what_the_records_say(before in any_users(), now in any_users()) {
@@ -319,5 +326,42 @@ proptest! {
         }).map(|mark| format!("{mark:?}")).collect::<Vec<_>>();
         let (third, _) = roster(None, &other.values().cloned().collect::<Vec<_>>());
         prop_assert_eq!(marks(&users) == marks(&other), one.fingerprint() == third.fingerprint());
+    }
+
+    /// In whatever parts a list is met, with roles that come up in them in different orders.
+    #[test]
+    fn parts_put_together_are_the_whole(
+        before in any_users(),
+        now in any_users(),
+        parts in prop::collection::vec(0usize..4, 256),
+    ) {
+        let before = roster(None, &before.into_values().collect::<Vec<_>>()).0;
+        let users: Vec<User<'_>> = now.into_values().collect();
+        let nobody = Builder::new(Some(before.clone()));
+        let mut pieces = vec![nobody.clone(); 4];
+        for (number, user) in users.iter().enumerate() {
+            pieces[parts[number]].meet(user);
+        }
+        let mut whole = nobody.clone();
+        for piece in pieces {
+            prop_assert!(whole.absorb(piece));
+        }
+        let (whole, changes) = whole.finish();
+        let (expected, expected_changes) = roster(Some(&before), &users);
+        let described = |roster: &Roster| {
+            let entries: Vec<(u64, String, u32)> = roster
+                .entries()
+                .map(|(hash, attributes)| (hash, roster.role(attributes).to_owned(), attributes.with_role(0).bits()))
+                .collect();
+            (entries, roster.fingerprint(), roster.len())
+        };
+        prop_assert_eq!(described(&whole), described(&expected));
+        prop_assert_eq!(named(&changes.unwrap()), named(&expected_changes.unwrap()));
+        // Somebody in two parts is found.
+        if let Some(user) = users.first() {
+            let mut twice = (nobody.clone(), nobody);
+            prop_assert!(twice.0.meet(user) && twice.1.meet(user));
+            prop_assert!(!twice.0.absorb(twice.1));
+        }
     }
 }
