@@ -2,6 +2,7 @@
 //!
 //! It must not know what is counted or who reads it.
 
+mod courses;
 mod plausibility;
 mod report;
 mod schedule;
@@ -11,14 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::snapshot::{Activity, Organization};
 use crate::telemetry::OrganizationTelemetry;
-use crate::walk::{self, CompletedWalk, FailedWalk, Meter, Pages, walk};
+use crate::walk::{self, Before, Boundaries, CompletedWalk, FailedWalk, Meter, Pages, Way, walk};
 
+use courses::Courses;
 use plausibility::{Doubt, Numbers, Plausibility, Verdict};
 pub use schedule::Schedule;
 
@@ -68,6 +71,7 @@ struct Finished {
 /// What a poller remembers from walk to walk.
 #[derive(Debug, Default)]
 struct Memory {
+    courses: Courses,
     plausibility: Plausibility,
     /// Whether the latest walk was told to be slow.
     told_slow: bool,
@@ -144,34 +148,68 @@ impl<P: Pages + Send + 'static> Poller<P> {
         }
     }
 
-    /// One walk, in a task of its own so that a panic in it is only a failed walk.
+    /// One walk. Where it was in segments and says that many users are gone, it is made again page after page.
     async fn walk_once(&self, memory: &mut Memory, shutdown: &CancellationToken) -> Ending {
-        let start = self.clock.now();
-        let before = self.organization.state().roster.clone();
-        let Plan { pages, walk: options, max_drop, .. } = self.plan.borrow().clone();
+        let mut start = self.clock.now();
+        let boundaries = memory.courses.boundaries(&self.organization.state(), &start);
+        let mut outcome = self.walk_by(boundaries, shutdown).await;
+        if let Some(Ok(Ok(walk))) = &outcome
+            && matches!(walk.way, Way::Segmented(_))
+        {
+            memory.courses.note(walk.way, &walk.summary.end);
+            let numbers = Numbers::of(self.organization.state().roster.as_deref(), &walk.roster);
+            if numbers.miss_many() {
+                report::confirming(&self.organization.name, walk, numbers.before - numbers.shared);
+                start = self.clock.now();
+                outcome = self.walk_by(None, shutdown).await;
+            }
+        }
+        match outcome {
+            None => {
+                self.organization.set_activity(Activity::default());
+                self.telemetry.walk("cancelled");
+                Ending::Cancelled
+            }
+            Some(Ok(Ok(walk))) => {
+                if walk.way == Way::FellBack {
+                    memory.courses.note(walk.way, &walk.summary.end);
+                }
+                let max_drop = self.plan.borrow().max_drop;
+                self.judge(walk, memory, max_drop)
+            }
+            Some(Ok(Err(failed))) => {
+                memory.courses.note(failed.way, &failed.summary.end);
+                self.note_failure(&failed)
+            }
+            Some(Err(panic)) => {
+                tracing::error!(organization = self.organization.name, error = %panic, "walk broke off by a fault of the exporter");
+                self.organization.note_panic(start, self.clock.now());
+                Ending::Failed
+            }
+        }
+    }
+
+    /// One walk, by `boundaries` if there are some, in a task of its own so that a panic in it is only a failed walk. `None`
+    /// at the shutdown.
+    async fn walk_by(
+        &self,
+        boundaries: Option<Arc<Boundaries>>,
+        shutdown: &CancellationToken,
+    ) -> Option<Result<Result<CompletedWalk, Box<FailedWalk>>, JoinError>> {
+        let before = Before { roster: self.organization.state().roster.clone(), boundaries };
+        let Plan { pages, walk: options, .. } = self.plan.borrow().clone();
         let (clock, telemetry) = (self.clock, self.telemetry.clone());
         let meter = Arc::new(Meter::default());
-        self.organization.set_activity(Activity::Walking { start, meter: meter.clone() });
+        self.organization.set_activity(Activity::Walking { start: clock.now(), meter: meter.clone() });
         let mut task =
             tokio::spawn(async move { walk(&*pages, &options, before, clock, &telemetry, &meter).await });
-        let outcome = tokio::select! {
-            outcome = &mut task => outcome,
+        tokio::select! {
+            outcome = &mut task => Some(outcome),
             () = shutdown.cancelled() => {
                 task.abort();
                 // Its last step must not count anything for an organization that is gone by then.
                 let _ = task.await;
-                self.organization.set_activity(Activity::default());
-                self.telemetry.walk("cancelled");
-                return Ending::Cancelled;
-            }
-        };
-        match outcome {
-            Ok(Ok(walk)) => self.judge(walk, memory, max_drop),
-            Ok(Err(failed)) => self.note_failure(&failed),
-            Err(panic) => {
-                tracing::error!(organization = self.organization.name, error = %panic, "walk broke off by a fault of the exporter");
-                self.organization.note_panic(start, self.clock.now());
-                Ending::Failed
+                None
             }
         }
     }

@@ -12,9 +12,9 @@ use arc_swap::ArcSwap;
 use crate::clock::Moment;
 use crate::composition::{self, Figures};
 use crate::roster::{Roster, Totals};
-use crate::walk::{CompletedWalk, FailedWalk};
+use crate::walk::{CompletedWalk, FailedWalk, Way};
 
-pub use crate::walk::{Anomalies, Meter, Summary};
+pub use crate::walk::{Anomalies, Boundaries, Meter, Summary};
 pub use history::{Failure, History, Point, RecentChanges};
 
 /// The result of a completed walk.
@@ -39,6 +39,10 @@ pub struct OrganizationState {
     pub snapshot: Option<Arc<Snapshot>>,
     /// Whom the last completed walk met.
     pub roster: Option<Arc<Roster>>,
+    /// Where the next walk may cut the list.
+    pub boundaries: Option<Arc<Boundaries>>,
+    /// The start of the last completed walk that went page after page.
+    pub last_sequential: Option<Moment>,
     /// What changed until then.
     pub changes: Totals,
     /// The end of the last successful walk, of whichever process.
@@ -174,6 +178,10 @@ impl Organization {
         }
         let last_walk =
             LastWalk { end: summary.end, duration: summary.duration(), pages: summary.pages, failure: None };
+        let last_sequential = match walk.way {
+            Way::Segmented(_) => before.last_sequential,
+            Way::Sequential | Way::FellBack => Some(summary.start),
+        };
         let snapshot = Snapshot {
             figures: walk.composition.figures(),
             users: walk.composition.users(),
@@ -188,6 +196,8 @@ impl Organization {
             history: Arc::new(before.history.with_snapshot(&snapshot, walk.changes.as_ref())),
             snapshot: Some(Arc::new(snapshot)),
             roster: Some(walk.roster),
+            boundaries: Some(walk.boundaries),
+            last_sequential,
         }));
     }
 

@@ -3,15 +3,18 @@
 //! A walk is complete or it failed; there is nothing between. It must not know schedules or who looks at the
 //! result, so that `once` walks without a poller.
 
+mod boundaries;
+mod chain;
 mod cursors;
+mod ground;
 mod meter;
 mod pages;
 mod pass;
+mod segmented;
+mod trail;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use crate::admin_api::Error;
 use crate::clock::{Clock, Moment};
@@ -19,9 +22,12 @@ use crate::composition::{self, Composition};
 use crate::roster::{self, Changes, Roster};
 use crate::telemetry::OrganizationTelemetry;
 
+pub use boundaries::Boundaries;
+use ground::{Counted, Ground, Progress};
 pub use meter::Meter;
 pub use pages::Pages;
 use pass::{Ended, Pass};
+use segmented::Outcome;
 
 /// The most users, and the most pages, of one walk. An API that invents users for ever would fill memory until then.
 const MOST_USERS: usize = 10_000_000;
@@ -37,6 +43,26 @@ pub struct Options {
     pub composition: Arc<composition::Options>,
 }
 
+/// What a walk goes by: the walk before it.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// Whom it met.
+    pub roster: Option<Arc<Roster>>,
+    /// Where the list may be cut, to walk its segments at the same time; without, it is walked page after page.
+    pub boundaries: Option<Arc<Boundaries>>,
+}
+
+/// How a walk went through the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Page after page.
+    Sequential,
+    /// In so many segments at the same time. Where it is one, no boundary led anywhere.
+    Segmented(usize),
+    /// Page after page, as segments had been no chain.
+    FellBack,
+}
+
 /// A walk over all pages.
 #[derive(Debug)]
 pub struct CompletedWalk {
@@ -46,6 +72,10 @@ pub struct CompletedWalk {
     pub roster: Arc<Roster>,
     /// What changed since the roster that it was compared with, if there was one.
     pub changes: Option<Changes>,
+    /// Where the list may be cut by the next walk.
+    pub boundaries: Arc<Boundaries>,
+    /// How it went through the list.
+    pub way: Way,
     /// When, how far, and what was odd.
     pub summary: Summary,
 }
@@ -55,6 +85,8 @@ pub struct CompletedWalk {
 pub struct FailedWalk {
     /// Why.
     pub error: Error,
+    /// How it went through the list.
+    pub way: Way,
     /// When, how far, and what was odd.
     pub summary: Summary,
 }
@@ -83,14 +115,6 @@ pub struct Anomalies {
     pub cursor_gone: u64,
 }
 
-/// How far a walk has come, over all its passes.
-#[derive(Debug, Default)]
-struct Progress {
-    asked: u64,
-    accepted: u64,
-    anomalies: Anomalies,
-}
-
 impl Anomalies {
     /// The number of each kind, under the value of the label `kind`.
     pub fn by_kind(&self) -> [(&'static str, u64); 3] {
@@ -117,7 +141,7 @@ impl Summary {
 pub async fn walk<P: Pages>(
     pages: &P,
     options: &Options,
-    before: Option<Arc<Roster>>,
+    before: Before,
     clock: Clock,
     telemetry: &OrganizationTelemetry,
     meter: &Meter,
@@ -126,41 +150,76 @@ pub async fn walk<P: Pages>(
 }
 
 async fn walk_at_most<P: Pages>(
-    most_users: usize,
+    most: usize,
     pages: &P,
     options: &Options,
-    before: Option<Arc<Roster>>,
+    Before { roster, boundaries }: Before,
     clock: Clock,
     telemetry: &OrganizationTelemetry,
     meter: &Meter,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
     pages.prepare().await;
-    let start = clock.now();
-    let mut progress = Progress::default();
-    let mut may_start_over = true;
-    loop {
-        let composition = Composition::new(options.composition.clone(), start.whole_unix_seconds());
-        let roster = roster::Builder::new(before.clone());
-        let mut pass = Pass::new(pages, telemetry, composition, roster, most_users, &mut progress, meter);
-        let ended = pass.run(start.instant + options.timeout, options.stall_timeout, may_start_over).await;
-        let (composition, roster) = pass.into_counted();
-        let summary =
-            Summary { start, end: clock.now(), pages: progress.accepted, anomalies: progress.anomalies };
-        match ended {
-            Ok(Ended::AllPages) => {
-                let (roster, changes) = roster.finish();
-                let summary = Summary { end: clock.now(), ..summary };
-                return Ok(CompletedWalk { composition, roster: Arc::new(roster), changes, summary });
-            }
-            Ok(Ended::Lost) => may_start_over = false,
-            Err(error) => return Err(Box::new(FailedWalk { error, summary })),
+    let (start, progress) = (clock.now(), Mutex::default());
+    let roster = roster::Builder::new(roster);
+    let ground = Ground { pages, options, roster, telemetry, meter, start, most, progress };
+    let mut way = Way::Sequential;
+    let counted = through(&ground, boundaries.as_deref(), &mut way).await;
+    let Progress { accepted, anomalies, .. } = *ground.progress();
+    let summary = |end| Summary { start, end, pages: accepted, anomalies };
+    match counted {
+        Ok(Counted { composition, roster, samplers }) => {
+            let (roster, changes) = roster.finish();
+            Ok(CompletedWalk {
+                composition,
+                roster: Arc::new(roster),
+                changes,
+                boundaries: Arc::new(Boundaries::of(samplers, accepted)),
+                way,
+                summary: summary(clock.now()),
+            })
         }
+        Err(error) => Err(Box::new(FailedWalk { error, way, summary: summary(clock.now()) })),
     }
 }
 
-/// The earlier of the walk's deadline and the moment at which it counts as stalled.
-fn limit(deadline: Instant, progress: Instant, stall_timeout: Duration) -> Instant {
-    deadline.min(progress + stall_timeout)
+/// Goes through the whole list: in segments where that is worth it, page after page where it is not or they are no chain.
+async fn through<P: Pages>(
+    ground: &Ground<'_, P>,
+    boundaries: Option<&Boundaries>,
+    way: &mut Way,
+) -> Result<Counted, Error> {
+    let mut may_start_over = true;
+    if let Some(chain) = boundaries.and_then(|boundaries| boundaries.chain(ground.pages.walkers())) {
+        match segmented::walk(ground, chain).await? {
+            Outcome::Whole(pieces) => {
+                let segments = pieces.len();
+                if let Some(counted) = Counted::joined(pieces) {
+                    *way = Way::Segmented(segments);
+                    return Ok(counted);
+                }
+                *way = Way::FellBack;
+            }
+            Outcome::Broken => *way = Way::FellBack,
+            Outcome::Lost => may_start_over = false,
+        }
+        if *way == Way::FellBack {
+            ground.telemetry.anomaly("segment_mismatch");
+        }
+        ground.start_over();
+    }
+    loop {
+        let mut pass = Pass::new(ground, None);
+        match pass.run(None).await? {
+            Ended::AllPages => return Ok(pass.into_counted()),
+            Ended::Lost if may_start_over => may_start_over = false,
+            Ended::Lost | Ended::Met | Ended::Failed => {
+                return Err(
+                    pass.invalid("the place in the list was lost twice; users leave faster than pages come")
+                );
+            }
+        }
+        ground.start_over();
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use openai_org_exporter::composition::Composition;
 use openai_org_exporter::exposition::{Options, OrganizationCollector, render};
 use openai_org_exporter::roster::Builder;
 use openai_org_exporter::snapshot::{Anomalies, Board, Organization, Summary};
-use openai_org_exporter::walk::CompletedWalk;
+use openai_org_exporter::walk::{CompletedWalk, Way};
 use prometheus::Registry;
 
 /// A walk that says its number in the figures, the pages and the fingerprint.
@@ -27,7 +27,14 @@ fn walk(number: u64, clock: Clock) -> CompletedWalk {
     let (roster, changes) = roster.finish();
     let (start, end) = (clock.now(), clock.now());
     let summary = Summary { start, end, pages: number, anomalies: Anomalies::default() };
-    CompletedWalk { composition, roster: Arc::new(roster), changes, summary }
+    CompletedWalk {
+        composition,
+        roster: Arc::new(roster),
+        changes,
+        boundaries: Arc::default(),
+        way: Way::Sequential,
+        summary,
+    }
 }
 
 #[tokio::test]

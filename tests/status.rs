@@ -15,7 +15,7 @@ use openai_org_exporter::exposition::{self, OrganizationCollector};
 use openai_org_exporter::roster::Builder;
 use openai_org_exporter::snapshot::{Activity, Anomalies, Board, Organization, Summary};
 use openai_org_exporter::telemetry::Telemetry;
-use openai_org_exporter::walk::{CompletedWalk, FailedWalk, Meter};
+use openai_org_exporter::walk::{CompletedWalk, FailedWalk, Meter, Way};
 use openai_org_exporter::web::{ExternalUrl, Facts, Guard, Options, Paths, RoutePrefix, Site, serve_stream};
 use prometheus::Registry;
 use proptest::prelude::*;
@@ -110,13 +110,20 @@ impl World {
         advance(Duration::from_millis(4_200)).await;
         let anomalies = Anomalies { duplicate: 1, ..Anomalies::default() };
         let summary = Summary { start, end: self.clock.now(), pages: 31, anomalies };
-        organization.publish(CompletedWalk { composition, roster: Arc::new(roster), changes, summary });
+        organization.publish(CompletedWalk {
+            composition,
+            roster: Arc::new(roster),
+            changes,
+            boundaries: Arc::default(),
+            way: Way::Sequential,
+            summary,
+        });
     }
 
     fn fail(&self, organization: usize, error: Error) {
         let (start, end) = (self.clock.now(), self.clock.now());
         let summary = Summary { start, end, pages: 3, anomalies: Anomalies::default() };
-        self.organizations[organization].note_failure(&FailedWalk { error, summary });
+        self.organizations[organization].note_failure(&FailedWalk { error, way: Way::Sequential, summary });
     }
 
     fn refuse(&self, organization: usize) {

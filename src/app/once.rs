@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::exposition::{self, OrganizationCollector};
 use crate::snapshot::{Activity, Board, Organization};
 use crate::telemetry::OrganizationTelemetry;
-use crate::walk::{Meter, walk};
+use crate::walk::{Before, Meter, walk};
 
 /// What one walk of each organization gave.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub async fn once(config: &Config, clock: Clock, board: Arc<Board>) -> anyhow::R
         walks.push(async move {
             let meter = Arc::new(Meter::default());
             organization.set_activity(Activity::Walking { start: clock.now(), meter: meter.clone() });
-            match walk(&client, &options, None, clock, &telemetry, &meter).await {
+            match walk(&client, &options, Before::default(), clock, &telemetry, &meter).await {
                 Ok(completed) => organization.publish(completed),
                 Err(failed) => {
                     tracing::error!(result = failed.error.result(), error = %failed.error, "walk failed");

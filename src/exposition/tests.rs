@@ -20,7 +20,7 @@ use crate::composition::Composition;
 use crate::roster::Builder;
 use crate::snapshot::{Anomalies, Board, Organization, Summary};
 use crate::telemetry::{Births, Telemetry};
-use crate::walk::CompletedWalk;
+use crate::walk::{CompletedWalk, Way};
 use reading::Reading;
 
 const START: u64 = 1_800_000_000;
@@ -352,7 +352,14 @@ fn of_users(users: &[User<'_>], name: &str) -> (Vec<MetricFamily>, Births) {
     let summary = Summary { start, end, pages: 1, anomalies: Anomalies::default() };
     let hour = Duration::from_secs(3_600);
     let organization = Organization::new(name, hour, hour);
-    organization.publish(CompletedWalk { composition, roster: Arc::new(roster), changes, summary });
+    organization.publish(CompletedWalk {
+        composition,
+        roster: Arc::new(roster),
+        changes,
+        boundaries: Arc::default(),
+        way: Way::Sequential,
+        summary,
+    });
     let board = Arc::new(Board::new(vec![Arc::new(organization)]));
     registry.register(Box::new(OrganizationCollector::new(board, clock, Options { changes: true }))).unwrap();
     (registry.gather(), telemetry.births())

@@ -80,6 +80,12 @@ impl Numbers {
             shared: before.map_or(0, |before| before.shared_with(now)),
         }
     }
+
+    /// Whether so many users are gone that a walk in segments does not suffice to say so.
+    pub(super) fn miss_many(self) -> bool {
+        let gone = self.before.saturating_sub(self.shared);
+        gone > ALWAYS_MAY_LEAVE && gone * 100 > self.before
+    }
 }
 
 impl Plausibility {
@@ -144,6 +150,15 @@ mod tests {
         assert_eq!(Doubt::of(numbers(1, 0, 0), HALF), Some(Doubt::Drop));
         assert_eq!(Doubt::of(numbers(0, 0, 0), HALF), None);
         assert_eq!(Doubt::of(numbers(0, 5, 0), HALF), None);
+    }
+
+    #[test]
+    fn more_than_a_hundredth_and_more_than_ten_gone_is_confirmed() {
+        let many = |before, shared| numbers(before, shared, shared).miss_many();
+        assert!(!many(1_000, 990) && many(1_000, 989), "ten may always leave");
+        assert!(!many(10_000, 9_900) && many(10_000, 9_899));
+        assert!(many(11, 0) && !many(10, 0) && !many(0, 0));
+        assert!(numbers(1_000, 1_000, 900).miss_many(), "others who came instead do not count");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::roster::{Change, Changes, Sighting};
-use crate::walk::{CompletedWalk, FailedWalk};
+use crate::walk::{CompletedWalk, FailedWalk, Way};
 
 /// Lines about single changes in one walk; the rest is summed up.
 const MOST_LINES: usize = 200;
@@ -19,11 +19,32 @@ pub(super) fn completed(organization: &str, walk: &CompletedWalk) {
         users = walk.composition.users(),
         pages = walk.summary.pages,
         anomalies,
+        segments = segments(walk.way),
         duration_seconds = walk.summary.duration().as_secs_f64(),
         "walk completed"
     );
     if let Some(changes) = &walk.changes {
         report(organization, changes);
+    }
+}
+
+/// Says that a walk is made again, page after page, as it misses users.
+pub(super) fn confirming(organization: &str, walk: &CompletedWalk, users_gone: u64) {
+    tracing::info!(
+        organization,
+        users = walk.composition.users(),
+        users_gone,
+        segments = segments(walk.way),
+        duration_seconds = walk.summary.duration().as_secs_f64(),
+        "a walk in segments says that many users are gone; the organization is walked page after page before that is published"
+    );
+}
+
+/// How many segments were walked at the same time.
+fn segments(way: Way) -> usize {
+    match way {
+        Way::Segmented(segments) => segments,
+        Way::Sequential | Way::FellBack => 1,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::admin_api::{Body, Detail, Error};
 use crate::roster::Change;
 
 mod plans;
+mod segments;
 
 /// Answers each request by a script, the last entry for ever.
 struct Script {

@@ -9,7 +9,7 @@ use super::Kept;
 use crate::clock::Moment;
 use crate::composition::{self, Figures};
 use crate::roster::{Change, Grant, Roster, Totals};
-use crate::snapshot::{Anomalies, OrganizationState, Snapshot, Summary};
+use crate::snapshot::{Anomalies, Boundaries, OrganizationState, Snapshot, Summary};
 
 /// The whole of it. Times are Unix milliseconds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ struct OrganizationDocument {
     snapshot: Option<SnapshotDocument>,
     changes: TotalsDocument,
     roster: Option<RosterDocument>,
+    /// Not in files of earlier versions.
+    #[serde(default)]
+    boundaries: Option<BoundariesDocument>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,6 +59,14 @@ struct RosterDocument {
     users: u64,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct BoundariesDocument {
+    /// Ids of users.
+    ids: Vec<Box<str>>,
+    pages: u64,
+    last_sequential: Option<u64>,
+}
+
 impl Document {
     pub(super) fn of(organizations: &[Kept], now: &Moment) -> Self {
         Self {
@@ -83,6 +94,11 @@ impl OrganizationDocument {
             snapshot: state.snapshot.as_deref().map(SnapshotDocument::of),
             changes: TotalsDocument::of(&state.changes),
             roster: state.roster.as_deref().map(RosterDocument::of),
+            boundaries: state.boundaries.as_deref().map(|boundaries| BoundariesDocument {
+                ids: boundaries.ids().to_vec(),
+                pages: boundaries.pages(),
+                last_sequential: state.last_sequential.map(|start| start.unix_milliseconds()),
+            }),
         }
     }
 
@@ -101,9 +117,13 @@ impl OrganizationDocument {
                 Some(Arc::new(restored))
             }
         };
+        let last_sequential = self.boundaries.as_ref().and_then(|kept| now.earlier(kept.last_sequential?));
+        let boundaries = self.boundaries.map(|kept| Arc::new(Boundaries::new(kept.ids, kept.pages)));
         let state = OrganizationState {
             snapshot: self.snapshot.and_then(|snapshot| snapshot.restore(now)).map(Arc::new),
             roster,
+            boundaries,
+            last_sequential,
             changes: self.changes.restore(now),
             last_success: self.last_success.and_then(|end| now.earlier(end)),
             last_walk: None,

@@ -15,14 +15,19 @@ pub(super) struct Cursors {
 impl Cursors {
     /// Notes a cursor; `true` the first time.
     pub(super) fn meet(&mut self, cursor: &str) -> bool {
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        hasher.write(cursor.as_bytes());
-        self.seen.insert(hasher.finish())
+        let hash = self.hash(cursor);
+        self.seen.insert(hash)
     }
 
     /// How many there were.
     pub(super) fn len(&self) -> usize {
         self.seen.len()
+    }
+
+    fn hash(&self, cursor: &str) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
+        hasher.write(cursor.as_bytes());
+        hasher.finish()
     }
 }
 

@@ -13,6 +13,11 @@ pub trait Pages: Sync {
         async {}
     }
 
+    /// How many requests may be in flight at a time, as things are now.
+    fn walkers(&self) -> usize {
+        1
+    }
+
     /// The page behind `after`, or the first; `number` counts requests for messages. Waits end before `deadline`.
     fn list_users(
         &self,
@@ -27,7 +32,12 @@ pub trait Pages: Sync {
 
 impl Pages for Client {
     async fn prepare(&self) {
+        self.begin_walk();
         self.refresh_key().await;
+    }
+
+    fn walkers(&self) -> usize {
+        Client::walkers(self)
     }
 
     async fn list_users(&self, after: Option<&str>, number: u64, deadline: Instant) -> Result<Body, Error> {

@@ -1,52 +1,57 @@
-//! One pass from the first page to the last, with the rules that keep it whole.
+//! One pass over the pages of the list, or of a segment of it, with the rules that keep it whole.
 
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 
+use futures_util::future::{MaybeDone, maybe_done};
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
+use super::Pages;
+use super::chain::Extent;
 use super::cursors::Cursors;
-use super::{Anomalies, Meter, Pages, Progress, limit};
-use crate::admin_api::{Body, Error, Page};
-use crate::composition::Composition;
-use crate::roster;
-use crate::telemetry::OrganizationTelemetry;
-
-/// How many places to step back to are kept.
-const LONGEST_TRAIL: usize = 256;
-
-/// A place in the list: behind a cursor, or the start.
-type Place = Option<String>;
+use super::ground::{Counted, Ground, Place};
+use super::segmented::Segment;
+use super::trail::Trail;
+use crate::admin_api::{Body, Error, Page, User};
 
 /// A pass in progress.
 pub(super) struct Pass<'w, P> {
-    pages: &'w P,
-    telemetry: &'w OrganizationTelemetry,
-    composition: Composition,
-    roster: roster::Builder,
+    ground: &'w Ground<'w, P>,
+    counted: Counted,
     /// Every cursor that led to a page.
     cursors: Cursors,
-    /// Places behind which the list goes on, the nearest last.
-    trail: Vec<Place>,
+    /// Where the next page is to be found.
+    place: Place,
+    /// Whether that page was read before, as far as it went.
+    revisit: bool,
+    /// Whether a page was accepted.
+    begun: bool,
+    trail: Trail,
     /// The last user accepted.
     last_user: Option<String>,
-    /// The most users, and the most cursors.
-    most: usize,
-    progress: &'w mut Progress,
-    meter: &'w Meter,
+    /// The number of the last request that was answered.
+    number: u64,
 }
 
 /// How a pass ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     /// With the last page.
     AllPages,
-    /// Without a way back into the list: the walk may start over.
+    /// At the boundary of the next segment. It can be run again, to go on behind it.
+    Met,
+    /// Its own boundary leads nowhere.
+    Failed,
+    /// Without a way back into the list.
     Lost,
 }
 
 /// Where to go from here.
 enum Next {
     Behind(String),
-    End,
+    Out(Ended),
 }
 
 /// Why the place of a cursor has to be found again.
@@ -58,137 +63,189 @@ enum Doubt {
     Nothing,
 }
 
+/// What comes of a page that was looked at.
+struct Accepted {
+    next: Next,
+    last_user: Option<String>,
+}
+
+/// The next page, asked for while the one before it is counted.
+struct Ahead<'w> {
+    cursor: String,
+    number: u64,
+    answer: MaybeDone<Answer<'w>>,
+}
+
+type Answer<'w> = Pin<Box<dyn Future<Output = Result<Body, Error>> + Send + 'w>>;
+
 impl<'w, P: Pages> Pass<'w, P> {
-    pub(super) fn new(
-        pages: &'w P,
-        telemetry: &'w OrganizationTelemetry,
-        composition: Composition,
-        roster: roster::Builder,
-        most: usize,
-        progress: &'w mut Progress,
-        meter: &'w Meter,
-    ) -> Self {
+    /// A pass from `place` on.
+    pub(super) fn new(ground: &'w Ground<'w, P>, place: Place) -> Self {
         Self {
-            pages,
-            telemetry,
-            composition,
-            roster,
+            ground,
+            counted: ground.nobody(),
             cursors: Cursors::default(),
-            trail: Vec::new(),
+            place,
+            revisit: false,
+            begun: false,
+            trail: Trail::default(),
             last_user: None,
-            most,
-            progress,
-            meter,
+            number: 0,
         }
     }
 
-    /// What was counted, and who was met.
-    pub(super) fn into_counted(self) -> (Composition, roster::Builder) {
-        (self.composition, self.roster)
+    /// What was counted.
+    pub(super) fn into_counted(self) -> Counted {
+        self.counted
     }
 
-    /// Goes through all pages. `may_be_lost` says whether the walk can start over.
-    pub(super) async fn run(
-        &mut self,
-        deadline: Instant,
-        stall_timeout: Duration,
-        may_be_lost: bool,
-    ) -> Result<Ended, Error> {
-        let mut place: Place = None;
+    /// Whether a page was accepted.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// How many users were counted.
+    pub(super) fn users(&self) -> usize {
+        self.counted.users()
+    }
+
+    /// Goes through all pages, those of `segment` if there is one.
+    pub(super) async fn run(&mut self, segment: Option<&Segment<'_>>) -> Result<Ended, Error> {
+        let mut ahead = None;
         loop {
-            let limit = limit(deadline, Instant::now(), stall_timeout);
-            let next = match self.ask(place.as_deref(), limit).await {
-                Ok(body) => {
-                    let page = body.page()?;
-                    if place.is_none() && self.progress.accepted > 0 && is_end_without_users(&page) {
-                        return Err(
-                            self.invalid("the walk started over and found nobody where there were users")
-                        );
-                    }
-                    if place.is_some() && is_end_without_users(&page) {
-                        self.find_again(Doubt::Nothing, limit).await?
-                    } else {
-                        Some(self.accept(&page, place, false)?)
-                    }
-                }
-                Err(error) if place.is_some() && is_refused_cursor(&error) => {
-                    self.find_again(Doubt::Refused, limit).await?
+            let limit = self.ground.limit();
+            let answer = match ahead.take() {
+                Some(ahead) => self.answer(ahead).await,
+                None => self.ask(self.place.clone(), limit).await,
+            };
+            let next = match answer {
+                Ok(body) => self.take(body, segment, &mut ahead, limit).await?,
+                Err(error) if self.place.is_some() && is_refused_cursor(&error) => {
+                    self.find_again(Doubt::Refused, segment, limit).await?
                 }
                 Err(error) => return Err(error),
             };
             match next {
-                Some(Next::Behind(cursor)) => place = Some(cursor),
-                Some(Next::End) => return Ok(Ended::AllPages),
-                None => {
-                    self.anomaly(|anomalies| &mut anomalies.cursor_gone, "cursor_gone");
-                    return match may_be_lost {
-                        true => Ok(Ended::Lost),
-                        false => Err(self.invalid(
-                            "the place in the list was lost twice; users leave faster than pages come",
-                        )),
-                    };
-                }
+                Next::Behind(cursor) => (self.place, self.revisit) = (Some(cursor), false),
+                Next::Out(ended) => return Ok(ended),
             }
         }
     }
 
-    async fn ask(&mut self, after: Option<&str>, limit: Instant) -> Result<Body, Error> {
-        self.progress.asked += 1;
-        self.pages.list_users(after, self.progress.asked, limit).await
+    /// Takes in the page that was asked for.
+    async fn take(
+        &mut self,
+        body: Body,
+        segment: Option<&Segment<'_>>,
+        ahead: &mut Option<Ahead<'w>>,
+        limit: Instant,
+    ) -> Result<Next, Error> {
+        let page = body.page()?;
+        let says_nothing = page.users.is_empty() && page.unreadable == 0;
+        let is_end = says_nothing && !page.has_more;
+        if is_end && self.place.is_none() && segment.is_none() && self.ground.progress().accepted > 0 {
+            return Err(self.invalid("the walk started over and found nobody where there were users"));
+        }
+        if is_end && self.place.is_some() {
+            return self.find_again(Doubt::Nothing, segment, limit).await;
+        }
+        if says_nothing && self.is_at_boundary() {
+            return Ok(Next::Out(Ended::Failed));
+        }
+        if self.revisit && page.unreadable > 0 {
+            // Nobody can tell whether these were counted before.
+            return Ok(Next::Out(Ended::Lost));
+        }
+        let (place, revisit) = (self.place.clone(), self.revisit);
+        let accepted = self.accept(&page, &place, revisit, segment, ahead).await?;
+        drop(page);
+        Ok(self.went_on(place, body, accepted))
     }
 
-    /// Counts a whole page that was read from `place`. On a `revisit` known users are no news.
-    fn accept(&mut self, page: &Page<'_>, place: Place, revisit: bool) -> Result<Next, Error> {
+    /// Counts a whole page that was read from `place`, or the part of it that belongs to `segment`. On a `revisit` known
+    /// users are no news. The next page is asked for before anybody is counted.
+    async fn accept(
+        &mut self,
+        page: &Page<'_>,
+        place: &Place,
+        revisit: bool,
+        segment: Option<&Segment<'_>>,
+        ahead: &mut Option<Ahead<'w>>,
+    ) -> Result<Accepted, Error> {
+        match segment.map_or(Extent::Whole, |segment| segment.extent(page)) {
+            Extent::Whole => {}
+            Extent::Nothing => return Ok(Accepted { next: Next::Out(Ended::Failed), last_user: None }),
+            Extent::Until(users) => {
+                self.count(&page.users[..users], revisit)?;
+                (self.place, self.revisit) = (place.clone(), true);
+                return Ok(Accepted { next: Next::Out(Ended::Met), last_user: None });
+            }
+        }
         let next = self.next(page)?;
-        for user in &page.users {
-            if self.roster.meet(user) {
-                self.composition.add(user);
-            } else if !revisit {
-                self.anomaly(|anomalies| &mut anomalies.duplicate, "duplicate");
+        match &next {
+            Next::Behind(cursor) if ahead.as_ref().is_some_and(|ahead| ahead.cursor == *cursor) => {}
+            Next::Behind(cursor) if self.has_room_for(page.users.len()) => {
+                *ahead = Some(self.send(cursor.clone()).await);
+            }
+            _ => *ahead = None,
+        }
+        self.counted.composition.add_unreadable(page.unreadable);
+        self.count(&page.users, revisit)?;
+        Ok(Accepted { next, last_user: page.users.last().map(|user| user.id.clone().into_owned()) })
+    }
+
+    fn count(&mut self, users: &[User<'_>], revisit: bool) -> Result<(), Error> {
+        let before = self.users();
+        for user in users {
+            if !self.counted.add(user) && !revisit {
+                self.ground.anomaly(|anomalies| &mut anomalies.duplicate, "duplicate");
             }
         }
-        self.composition.add_unreadable(page.unreadable);
-        if self.roster.len().max(self.cursors.len()) > self.most {
-            return Err(self.invalid(&format!("the list has more than {} users or pages", self.most)));
+        self.begun = true;
+        self.ground.accepted(self.users() - before);
+        if !self.has_room_for(0) {
+            let most = self.ground.most;
+            return Err(self.invalid(&format!("the list has more than {most} users or pages")));
         }
-        self.progress.accepted += 1;
-        self.meter.set(self.progress.accepted, self.roster.len());
-        if page.users.is_empty() {
-            self.trail.push(place);
-        } else {
-            self.trail.clear();
-            self.trail.push(place);
-            self.trail.extend(page.users.iter().map(|user| Some(user.id.clone().into_owned())));
-            self.last_user = page.users.last().map(|user| user.id.clone().into_owned());
+        Ok(())
+    }
+
+    /// Remembers the way back from a page that was read from `place`, and says where to go from it.
+    fn went_on(&mut self, place: Place, body: Body, accepted: Accepted) -> Next {
+        match accepted {
+            Accepted { next: Next::Out(ended @ (Ended::Met | Ended::Failed)), .. } => {
+                self.trail.rest();
+                Next::Out(ended)
+            }
+            Accepted { next, last_user: Some(user) } => {
+                self.last_user = Some(user);
+                self.trail.page(place, body);
+                next
+            }
+            Accepted { next, last_user: None } => {
+                self.trail.empty_page(place);
+                next
+            }
         }
-        let surplus = self.trail.len().saturating_sub(LONGEST_TRAIL);
-        self.trail.drain(..surplus);
-        if let Next::Behind(cursor) = &next
-            && self.trail.last().is_some_and(|place| place.as_ref() == Some(cursor))
-        {
-            self.trail.pop();
-        }
-        Ok(next)
     }
 
     /// Where `page` says that the list goes on. Nothing is counted before this is known.
     fn next(&mut self, page: &Page<'_>) -> Result<Next, Error> {
         if !page.has_more {
-            return Ok(Next::End);
+            return Ok(Next::Out(Ended::AllPages));
         }
         let cursor = match (&page.last_id, page.users.last()) {
             (Some(last_id), _) => last_id.clone().into_owned(),
             (None, Some(user)) if !page.ends_unreadable => {
-                let cursor = user.id.clone().into_owned();
-                self.anomaly(|anomalies| &mut anomalies.missing_cursor, "missing_cursor");
-                cursor
+                self.ground.anomaly(|anomalies| &mut anomalies.missing_cursor, "missing_cursor");
+                user.id.clone().into_owned()
             }
             (None, _) => {
                 return Err(self.invalid("more pages are announced, and there is no cursor for them"));
             }
         };
         if !self.cursors.meet(&cursor) {
-            self.telemetry.anomaly("repeated_cursor");
+            self.ground.telemetry.anomaly("repeated_cursor");
             return Err(
                 self.invalid("the cursor of the next page was given before; the pages go round in circles")
             );
@@ -198,11 +255,19 @@ impl<'w, P: Pages> Pass<'w, P> {
 
     /// Steps back through the places before a cursor that leads nowhere, until one leads into the list again.
     ///
-    /// `None` if none does. Nobody is counted twice: users who were met are known. An empty answer proves nothing,
-    /// whichever place it is for; an answer with somebody known does.
-    async fn find_again(&mut self, doubt: Doubt, limit: Instant) -> Result<Option<Next>, Error> {
-        while let Some(place) = self.trail.pop() {
-            let body = match self.ask(place.as_deref(), limit).await {
+    /// Nobody is counted twice: users who were met are known. An empty answer proves nothing, whichever place it is for; an
+    /// answer with somebody known does.
+    async fn find_again(
+        &mut self,
+        doubt: Doubt,
+        segment: Option<&Segment<'_>>,
+        limit: Instant,
+    ) -> Result<Next, Error> {
+        if self.is_at_boundary() {
+            return Ok(Next::Out(Ended::Failed));
+        }
+        while let Some(place) = self.trail.step_back(&self.place) {
+            let body = match self.ask(place.clone(), limit).await {
                 Ok(body) => body,
                 Err(error) if place.is_some() && is_refused_cursor(&error) => continue,
                 Err(error) => return Err(error),
@@ -213,7 +278,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             }
             if page.unreadable > 0 {
                 // Nobody can tell whether these were counted before.
-                return Ok(None);
+                break;
             }
             let stands = |id: &Option<String>| page.users.iter().any(|user| Some(&*user.id) == id.as_deref());
             let last_still_stands = stands(&self.last_user);
@@ -224,24 +289,59 @@ impl<'w, P: Pages> Pass<'w, P> {
                     continue;
                 }
                 // The last user is where it was and is the last, so the empty answer was true.
-                self.progress.accepted += 1;
-                return Ok(Some(Next::End));
+                self.ground.accepted(0);
+                return Ok(Next::Out(Ended::AllPages));
             }
             if doubt == Doubt::Refused || !last_still_stands {
-                self.anomaly(|anomalies| &mut anomalies.cursor_gone, "cursor_gone");
+                self.cursor_gone();
             }
-            return self.accept(&page, place, true).map(Some);
+            let accepted = self.accept(&page, &place, true, segment, &mut None).await?;
+            drop(page);
+            return Ok(self.went_on(place, body, accepted));
         }
-        Ok(None)
+        self.cursor_gone();
+        Ok(Next::Out(Ended::Lost))
     }
 
-    fn anomaly(&mut self, of: fn(&mut Anomalies) -> &mut u64, kind: &'static str) {
-        *of(&mut self.progress.anomalies) += 1;
-        self.telemetry.anomaly(kind);
+    async fn ask(&mut self, after: Place, limit: Instant) -> Result<Body, Error> {
+        let (number, answer) = self.ground.ask(after, limit);
+        self.number = number;
+        answer.await
     }
 
-    fn invalid(&self, cause: &str) -> Error {
-        Error::InvalidResponse(self.pages.detail(self.progress.asked, cause.to_owned()))
+    /// Asks for the page behind `cursor`. When this comes back the request is on its way.
+    async fn send(&self, cursor: String) -> Ahead<'w> {
+        let (number, answer) = self.ground.ask(Some(cursor.clone()), self.ground.limit());
+        let answer: Answer<'w> = Box::pin(answer);
+        let mut answer = maybe_done(answer);
+        poll_fn(|context| Poll::Ready(Pin::new(&mut answer).poll(context).is_ready())).await;
+        // The task that writes to the connection was woken on this thread, and waits for this one.
+        yield_now().await;
+        Ahead { cursor, number, answer }
+    }
+
+    async fn answer(&mut self, mut ahead: Ahead<'w>) -> Result<Body, Error> {
+        self.number = ahead.number;
+        (&mut ahead.answer).await;
+        Pin::new(&mut ahead.answer).take_output().expect("it is done, and nobody else takes it")
+    }
+
+    /// Whether nothing was read yet from the boundary of a segment.
+    fn is_at_boundary(&self) -> bool {
+        !self.begun && self.place.is_some()
+    }
+
+    fn has_room_for(&self, users: usize) -> bool {
+        self.ground.progress().users + users <= self.ground.most && self.cursors.len() <= self.ground.most
+    }
+
+    fn cursor_gone(&self) {
+        self.ground.anomaly(|anomalies| &mut anomalies.cursor_gone, "cursor_gone");
+    }
+
+    /// What is wrong with the page that was answered last, or with the list.
+    pub(super) fn invalid(&self, cause: &str) -> Error {
+        Error::InvalidResponse(self.ground.pages.detail(self.number, cause.to_owned()))
     }
 }
 

@@ -2,19 +2,22 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use proptest::prelude::*;
-use tokio::time::{advance, sleep_until, timeout};
+use tokio::time::{Instant, advance, sleep_until, timeout};
 
 use super::*;
 use crate::admin_api::{Body, Detail};
 use crate::roster::Change;
 
 mod hostile;
+mod segments;
 
 /// What a list does with a cursor that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum UnknownCursor {
     Refuse(u16),
     AnswerNothing,
+    /// The page behind that many users.
+    AnswerFrom(usize),
 }
 
 /// A list in memory whose answers can be replaced and whose users can leave between requests.
@@ -75,6 +78,11 @@ impl List {
         };
         match (start, self.unknown_cursor) {
             (Some(start), _) => {
+                let end = (start + self.page_size).min(users.len());
+                Answer::Text(page(&users[start..end], end < users.len()))
+            }
+            (None, UnknownCursor::AnswerFrom(start)) => {
+                let start = start.min(users.len());
                 let end = (start + self.page_size).min(users.len());
                 Answer::Text(page(&users[start..end], end < users.len()))
             }
@@ -143,7 +151,15 @@ fn options() -> Options {
 
 async fn walk_over(list: &List) -> Result<CompletedWalk, Box<FailedWalk>> {
     let telemetry = OrganizationTelemetry::detached("acme");
-    walk(list, &options(), None, Clock::starting_at(1_800_000_000), &telemetry, &Meter::default()).await
+    walk(
+        list,
+        &options(),
+        Before::default(),
+        Clock::starting_at(1_800_000_000),
+        &telemetry,
+        &Meter::default(),
+    )
+    .await
 }
 
 /// Who was counted, and how often.
@@ -353,7 +369,9 @@ async fn a_walk_never_outlasts_its_deadline() {
     let options = Options { timeout: Duration::from_secs(7), ..options() };
     let telemetry = OrganizationTelemetry::detached("acme");
     let failed =
-        walk(&list, &options, None, Clock::starting_at(0), &telemetry, &Meter::default()).await.unwrap_err();
+        walk(&list, &options, Before::default(), Clock::starting_at(0), &telemetry, &Meter::default())
+            .await
+            .unwrap_err();
     assert_eq!(failed.summary.duration(), Duration::from_secs(7));
 }
 
@@ -361,7 +379,7 @@ async fn a_walk_never_outlasts_its_deadline() {
 async fn a_meter_shows_pages_and_users_as_they_are_accepted() {
     let list = list(&["a", "b", "c"], 2).answering(2, Answer::Hang);
     let (meter, telemetry, options) = (Meter::default(), OrganizationTelemetry::detached("acme"), options());
-    let walk = walk(&list, &options, None, Clock::starting_at(0), &telemetry, &meter);
+    let walk = walk(&list, &options, Before::default(), Clock::starting_at(0), &telemetry, &meter);
     tokio::pin!(walk);
     assert!(timeout(Duration::from_secs(1), walk.as_mut()).await.is_err());
     assert_eq!((meter.pages(), meter.users()), (1, 2));
@@ -372,7 +390,9 @@ async fn ages_count_from_the_start_of_the_walk() {
     let clock = Clock::starting_at(1_800_000_000);
     advance(Duration::from_secs(5)).await;
     let telemetry = OrganizationTelemetry::detached("acme");
-    let walk = walk(&list(&["a"], 1), &options(), None, clock, &telemetry, &Meter::default()).await.unwrap();
+    let walk = walk(&list(&["a"], 1), &options(), Before::default(), clock, &telemetry, &Meter::default())
+        .await
+        .unwrap();
     assert_eq!(walk.summary.start.whole_unix_seconds(), 1_800_000_005);
 }
 
@@ -387,8 +407,16 @@ async fn a_walk_that_starts_over_compares_only_its_last_pass() {
         .answering(3, Answer::Text(page(&["a", "?"], true)))
         .losing(4, "a")
         .losing(4, "b");
-    let walk =
-        walk(&list, &options(), Some(before.roster), clock, &telemetry, &Meter::default()).await.unwrap();
+    let walk = walk(
+        &list,
+        &options(),
+        Before { roster: Some(before.roster), boundaries: None },
+        clock,
+        &telemetry,
+        &Meter::default(),
+    )
+    .await
+    .unwrap();
     let changes = walk.changes.as_ref().unwrap();
     assert_eq!(counted(&walk).into_keys().collect::<Vec<_>>(), ["c", "x", "y"]);
     assert_eq!((changes.of(Change::Added), changes.of(Change::Removed)), (2, 3));

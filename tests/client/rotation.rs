@@ -7,7 +7,7 @@ use std::time::Duration;
 use openai_org_exporter::clock::Clock;
 use openai_org_exporter::composition;
 use openai_org_exporter::telemetry::OrganizationTelemetry;
-use openai_org_exporter::walk::{self, Meter, walk};
+use openai_org_exporter::walk::{self, Before, Meter, walk};
 use tokio::time::Instant;
 
 use crate::scripted::{Answer, Bench, answer, bench_of, page, serve_with};
@@ -107,7 +107,7 @@ async fn a_walk_begins_with_the_key_that_the_file_holds_then() {
     };
     let telemetry = OrganizationTelemetry::detached("acme");
     let walked =
-        walk(&bench.client, &options, None, Clock::system(), &telemetry, &Meter::default()).await.unwrap();
+        walk(&bench.client, &options, Before::default(), Clock::system(), &telemetry, &Meter::default()).await.unwrap();
     assert_eq!(walked.composition.users(), 1);
     assert_eq!((bench.requests().len(), bench.retries("unauthorized")), (1, 0));
 }

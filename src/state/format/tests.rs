@@ -7,7 +7,7 @@ use crate::admin_api::{Field, User};
 use crate::clock::Clock;
 use crate::composition::{self, Composition};
 use crate::roster::{Builder, Change, Grant, Totals};
-use crate::snapshot::{Anomalies, OrganizationState, Snapshot, Summary};
+use crate::snapshot::{Anomalies, Boundaries, OrganizationState, Snapshot, Summary};
 use crate::state::Kept;
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ fn organization(name: &str, users: usize, now: &Moment) -> Kept {
         roster: Some(Arc::new(roster)),
         changes,
         last_success: Some(end),
+        boundaries: Some(Arc::new(Boundaries::new(["user-\"1\"".into(), "user-2".into()], 7))),
+        last_sequential: Some(start),
         ..OrganizationState::default()
     };
     Kept { name: name.to_owned(), state: Arc::new(state) }
@@ -165,6 +167,21 @@ fn times_of_the_future_are_not_believed() {
     assert_eq!(a_minute_ago.roster.unwrap().len(), 10);
     assert_eq!(state(&earlier(100)).changes.since, None);
     assert!(state(&now).snapshot.is_some());
+}
+
+#[test]
+fn a_file_of_a_version_that_kept_no_boundaries_is_read() {
+    let now = now();
+    let organizations = [organization("acme", 0, &now)];
+    let bytes = written(&organizations, &now);
+    let text = std::str::from_utf8(&bytes[..bytes.len() - CHECKSUM]).unwrap();
+    let start = text.find(r#","boundaries":"#).unwrap();
+    let end =
+        start + text[start..].find("}}").map_or_else(|| text[start..].find('}').unwrap() + 1, |end| end + 1);
+    let older = summed(format!("{}{}", &text[..start], &text[end..]).as_bytes());
+    let state = &read(&older, &now).unwrap()[0].state;
+    assert_eq!((&state.boundaries, state.last_sequential), (&None, None));
+    assert_eq!(state.snapshot, organizations[0].state.snapshot);
 }
 
 #[test]

@@ -31,9 +31,16 @@ where
 {
     let list = MadeUp { page, asked: AtomicU64::new(0) };
     let telemetry = OrganizationTelemetry::detached("acme");
-    let walk =
-        walk_at_most(most, &list, &options(), None, Clock::starting_at(0), &telemetry, &Meter::default())
-            .await;
+    let walk = walk_at_most(
+        most,
+        &list,
+        &options(),
+        Before::default(),
+        Clock::starting_at(0),
+        &telemetry,
+        &Meter::default(),
+    )
+    .await;
     let failed = walk.expect_err("a list without end is no complete walk");
     let cause = failed.error.detail().cause.clone().unwrap();
     (failed.error.result(), cause, list.asked.load(Ordering::Relaxed))
@@ -63,9 +70,16 @@ async fn exactly_the_most_users_are_no_failure() {
     let (list, options) = (list(&["a", "b", "c"], 1), options());
     let telemetry = OrganizationTelemetry::detached("acme");
     for (most, expected) in [(3, Some(3)), (2, None)] {
-        let walk =
-            walk_at_most(most, &list, &options, None, Clock::starting_at(0), &telemetry, &Meter::default())
-                .await;
+        let walk = walk_at_most(
+            most,
+            &list,
+            &options,
+            Before::default(),
+            Clock::starting_at(0),
+            &telemetry,
+            &Meter::default(),
+        )
+        .await;
         assert_eq!(walk.ok().map(|walk| walk.composition.users()), expected);
     }
 }
