@@ -19,6 +19,9 @@ const MOST_OBJECTS: usize = 200_000;
 /// The most places with broken UTF-8 that are put right. Beyond that a body is no text.
 const MOST_BROKEN: usize = 65_536;
 
+/// The longest end of a body that is looked at for a cursor, in bytes: some ids, and room for what is not known yet.
+const LONGEST_TAIL: usize = 4096;
+
 /// The body of an answer, from which a [`Page`] borrows.
 #[derive(Debug)]
 pub struct Body {
@@ -94,6 +97,25 @@ impl Body {
             Error::InvalidResponse(Box::new(self.detail.clone().with_cause(error.to_string())))
         })
     }
+
+    /// The cursor of the next page, read off the end of the body at next to no cost; `None` wherever that leaves a
+    /// doubt.
+    ///
+    /// It is a hint, by which the next page can be asked for while this one is read: what comes before the end is not
+    /// looked at, so only [`Body::page`] says whether there is a page here, and what its cursor is.
+    pub fn announced_cursor(&self) -> Option<Cow<'_, str>> {
+        let (_, tail) = self.text.as_deref()?.rsplit_once(']')?;
+        let fields = tail.trim_start().strip_prefix(',').filter(|fields| fields.len() <= LONGEST_TAIL)?;
+        let tail: Tail = serde_json::from_str(&format!("{{{fields}")).ok()?;
+        usable_id(Field::Value(tail.last_id.into())).filter(|_| tail.has_more)
+    }
+}
+
+/// What stands behind the data of a page that has a next one. A field twice is an error.
+#[derive(Deserialize)]
+struct Tail {
+    last_id: String,
+    has_more: bool,
 }
 
 #[cfg(fuzzing)]

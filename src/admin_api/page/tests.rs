@@ -258,3 +258,75 @@ fn a_body_that_would_fill_memory_is_refused_before_it_is_read() {
     assert_eq!(refused(page_of(&projects)), message);
     assert_eq!(refused(vec![0xff; 1 << 20]), "the body is no text");
 }
+
+prop_compose! {
+    /// A page as the API writes it: the fields behind the data in any order, with or without blanks, a cursor or none.
+    fn api_page()(
+        ids in prop::collection::vec("[a-zA-Z0-9_-]{1,40}", 0..4),
+        projects in any::<bool>(),
+        cursor in prop_oneof![
+            4 => "[a-zA-Z0-9_-]{1,40}".prop_map(|id| Some(format!("{id:?}"))),
+            1 => r#" {0,3}|x{256,258}|user\\u002d[0-9]"#.prop_map(|id| Some(format!("\"{id}\""))),
+            1 => Just(Some("null".to_owned())),
+            1 => Just(None),
+        ],
+        has_more in any::<bool>(),
+        mut order in Just(vec![0, 1, 2]).prop_shuffle(),
+        blank in prop_oneof![Just(""), Just(" "), Just("\n  ")],
+    ) -> String {
+        let fields = [
+            ids.first().map(|id| format!("\"first_id\":{blank}{id:?}")),
+            cursor.map(|cursor| format!("\"last_id\":{blank}{cursor}")),
+            Some(format!("\"has_more\":{blank}{has_more}")),
+        ];
+        let list = if projects { r#","projects":{"object":"list","data":[]}"# } else { "" };
+        let users: Vec<String> = ids.iter().map(|id| format!("{{\"id\":{id:?}{list}}}")).collect();
+        order.retain(|number| fields[*number].is_some());
+        let tail: Vec<&str> = order.iter().filter_map(|number| fields[*number].as_deref()).collect();
+        let comma = format!(",{blank}");
+        format!("{{\"object\":\"list\",\"data\":[{}]{blank},{}{blank}}}", users.join(&comma), tail.join(&comma))
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_cursor_announced_is_the_cursor_of_the_page(text in api_page()) {
+        let body = Body::new(text.into_bytes(), Box::default());
+        let page = body.page().unwrap();
+        prop_assert_eq!(body.announced_cursor(), page.last_id.filter(|_| page.has_more));
+    }
+
+    #[test]
+    fn no_end_of_a_body_makes_the_announcement_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), text in ".*") {
+        for end in [&bytes, text.as_bytes()] {
+            let tail = [br#"{"data":[],"last_id":"a","#, end].concat();
+            let _ = Body::new(tail, Box::default()).announced_cursor();
+        }
+    }
+}
+
+#[test]
+fn no_cursor_is_announced_where_there_is_a_doubt() {
+    let announced =
+        |text: &str| Body::new(text.into(), Box::default()).announced_cursor().map(Cow::into_owned);
+    assert_eq!(announced(r#"{"data":[1],"last_id":"a","has_more":true}"#).as_deref(), Some("a"));
+    for doubtful in [
+        "",
+        "]",
+        "],",
+        r#"{"last_id":"a","has_more":true,"data":[]}"#,
+        r#"{"last_id":"a","data":[],"has_more":true}"#,
+        r#"{"data":[],"last_id":"a","has_more":true"#,
+        r#"{"data":[],"last_id":"a","has_more":true} "x""#,
+        r#"{"data":[],"last_id":"a","has_more":true,"last_id":"b"}"#,
+        r#"{"data":[],"last_id":"a","has_more":true,"has_more":true}"#,
+        r#"{"data":[],"last_id":"a","has_more":"true"}"#,
+        r#"{"data":[],"last_id":"\ud800","has_more":true}"#,
+        r#"{"data":[],"last_id":"a]b","has_more":true}"#,
+        r#"{"data":[],"last_id":"a","has_more":true,"more":[]}"#,
+    ] {
+        assert_eq!(announced(doubtful), None, "{doubtful}");
+    }
+    let long = format!(r#"{{"data":[],"last_id":"a","has_more":true,"padding":"{}"}}"#, "x".repeat(5_000));
+    assert_eq!(announced(&long), None, "an end that is long is not looked at");
+}
