@@ -58,12 +58,14 @@ pub struct Options {
     pub seed: u64,
     /// The key that requests must carry; of several organizations, each has this with `-1`, `-2` and so on behind it.
     pub admin_key: String,
-    /// Waited before each answer.
+    /// From each request to its answer, at least.
     pub latency: Duration,
     /// Changes to each organization per minute, on average; 0 for none.
     pub churn_per_minute: f64,
     /// Whether to compress answers for clients that accept gzip.
     pub gzip: bool,
+    /// The rate limit that answers announce. It is never enforced.
+    pub requests_per_minute: u64,
     /// What goes wrong. Each request gets at most one fault: the first whose rate hits.
     pub faults: Vec<Fault>,
     /// Unix seconds at the start: all generated times lie before it, and changes count from it.
@@ -92,6 +94,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             churn_per_minute: 0.0,
             gzip: true,
+            requests_per_minute: 10_000,
             faults: vec![],
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         }

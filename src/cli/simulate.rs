@@ -28,6 +28,7 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
         gzip: layers.one("gzip", |text| {
             text.parse::<bool>().map_err(|_| format!("{text:?} is neither true nor false"))
         })?,
+        requests_per_minute: layers.one("requests-per-minute", number::<u64>)?,
         faults: layers.many("fault", Fault::from_str)?,
         ..Options::default()
     };

@@ -353,7 +353,7 @@ const ALL: &[Setting] = &[
         "DURATION",
         "0s",
         &[Simulate],
-        "Wait before each answer",
+        "Time from a request to its answer, at least",
     ),
     setting(
         "Simulated organization",
@@ -363,6 +363,15 @@ const ALL: &[Setting] = &[
         "true",
         &[Simulate],
         "Whether to compress answers for clients that accept it",
+    ),
+    setting(
+        "Simulated organization",
+        "requests-per-minute",
+        "",
+        "NUMBER",
+        "10000",
+        &[Simulate],
+        "The rate limit that answers announce; it is never enforced",
     ),
     many(setting(
         "Simulated organization",

@@ -12,7 +12,7 @@ use hyper::header::{
     HeaderValue, RETRY_AFTER, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
@@ -25,8 +25,6 @@ use super::refusal::Refusal;
 use super::seed::{Id, mix};
 use super::wire;
 
-/// Announced and counted down each minute, but never enforced: load tests would only meet the limit.
-const REQUESTS_PER_MINUTE: u64 = 10_000;
 const PATH: &str = "/v1/organization/users";
 const HTML: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head>\
                     <body><h1>Checking your browser</h1></body></html>\n";
@@ -40,6 +38,8 @@ pub(super) struct Office {
     pub(super) authorization: Vec<u8>,
     latency: Duration,
     gzip: bool,
+    /// Announced and counted down each minute, but never enforced: load tests would only meet the limit.
+    requests_per_minute: u64,
     opened_at: i64,
     opened: Instant,
     requests: AtomicU64,
@@ -62,7 +62,7 @@ struct Draft {
 
 impl Office {
     pub(super) fn open(options: Options, users: u32, faults: FaultSwitch, stop: CancellationToken) -> Self {
-        let Options { seed, admin_key, latency, gzip, now, .. } = options;
+        let Options { seed, admin_key, latency, gzip, requests_per_minute, now, .. } = options;
         let blueprint = Blueprint::new(seed, users);
         let population = Population::generate(&blueprint, users, now);
         Self {
@@ -72,6 +72,7 @@ impl Office {
             authorization: format!("Bearer {admin_key}").into_bytes(),
             latency,
             gzip,
+            requests_per_minute,
             opened_at: now,
             opened: Instant::now(),
             requests: AtomicU64::new(0),
@@ -96,9 +97,18 @@ impl Office {
 
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Result<Response<Payload>, NoAnswer> {
         let arrival = Instant::now();
+        let answer = self.answer_at_once(request, arrival).await;
         if !self.latency.is_zero() {
-            sleep(self.latency).await;
+            sleep_until(arrival + self.latency).await;
         }
+        answer
+    }
+
+    async fn answer_at_once<B>(
+        &self,
+        request: Request<B>,
+        arrival: Instant,
+    ) -> Result<Response<Payload>, NoAnswer> {
         let fault = match self.admit(&request) {
             Ok(()) => self.faults.roll(),
             Err(refusal) => {
@@ -180,7 +190,7 @@ impl Office {
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(draft.content_type));
         headers.insert("x-request-id", self.request_id(number));
-        headers.insert("openai-processing-ms", number_value(arrival.elapsed().as_millis()));
+        headers.insert("openai-processing-ms", number_value(self.latency.max(arrival.elapsed()).as_millis()));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         self.announce_rate_limit(&mut headers);
         if fault == Some(FaultKind::Status429) {
@@ -224,8 +234,8 @@ impl Office {
         let count = |window: u64| if window >> 32 == minute >> 32 { window + 1 } else { minute + 1 };
         let counted = self.window.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |w| Some(count(w)));
         let used = counted.map_or(0, count) & u64::from(u32::MAX);
-        headers.insert("x-ratelimit-limit-requests", HeaderValue::from(REQUESTS_PER_MINUTE));
-        let remaining = REQUESTS_PER_MINUTE.saturating_sub(used);
+        headers.insert("x-ratelimit-limit-requests", HeaderValue::from(self.requests_per_minute));
+        let remaining = self.requests_per_minute.saturating_sub(used);
         headers.insert("x-ratelimit-remaining-requests", HeaderValue::from(remaining));
         let reset = HeaderValue::try_from(format!("{}s", 60 - seconds % 60));
         headers.insert("x-ratelimit-reset-requests", reset.expect("a number and a letter"));
