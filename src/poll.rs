@@ -68,6 +68,9 @@ struct Finished {
     chance: f64,
 }
 
+/// What came of a walk, or the panic that ended it.
+type Outcome = Result<Result<CompletedWalk, Box<FailedWalk>>, JoinError>;
+
 /// What a poller remembers from walk to walk.
 #[derive(Debug, Default)]
 struct Memory {
@@ -153,16 +156,22 @@ impl<P: Pages + Send + 'static> Poller<P> {
         let mut start = self.clock.now();
         let boundaries = memory.courses.boundaries(&self.organization.state(), &start);
         let mut outcome = self.walk_by(boundaries, shutdown).await;
-        if let Some(Ok(Ok(walk))) = &outcome
-            && matches!(walk.way, Way::Segmented(_))
+        let mut way = way_of(&outcome);
+        if let (Some(Way::Segmented(_)), Some(Ok(Ok(walk)))) = (way, &outcome)
+            && let numbers = self.numbers(walk)
+            && numbers.miss_many()
         {
-            memory.courses.note(walk.way, &walk.summary.end);
-            let numbers = Numbers::of(self.organization.state().roster.as_deref(), &walk.roster);
-            if numbers.miss_many() {
-                report::confirming(&self.organization.name, walk, numbers.before - numbers.shared);
-                start = self.clock.now();
-                outcome = self.walk_by(None, shutdown).await;
+            report::confirming(&self.organization.name, walk, numbers.before - numbers.shared);
+            start = self.clock.now();
+            outcome = self.walk_by(None, shutdown).await;
+            if let Some(Ok(Ok(walk))) = &outcome
+                && !self.numbers(walk).miss_many()
+            {
+                way = Some(Way::FellBack);
             }
+        }
+        if let Some(way) = way {
+            memory.courses.note(way, &self.clock.now());
         }
         match outcome {
             None => {
@@ -171,16 +180,10 @@ impl<P: Pages + Send + 'static> Poller<P> {
                 Ending::Cancelled
             }
             Some(Ok(Ok(walk))) => {
-                if walk.way == Way::FellBack {
-                    memory.courses.note(walk.way, &walk.summary.end);
-                }
                 let max_drop = self.plan.borrow().max_drop;
                 self.judge(walk, memory, max_drop)
             }
-            Some(Ok(Err(failed))) => {
-                memory.courses.note(failed.way, &failed.summary.end);
-                self.note_failure(&failed)
-            }
+            Some(Ok(Err(failed))) => self.note_failure(&failed),
             Some(Err(panic)) => {
                 tracing::error!(organization = self.organization.name, error = %panic, "walk broke off by a fault of the exporter");
                 self.organization.note_panic(start, self.clock.now());
@@ -195,7 +198,7 @@ impl<P: Pages + Send + 'static> Poller<P> {
         &self,
         boundaries: Option<Arc<Boundaries>>,
         shutdown: &CancellationToken,
-    ) -> Option<Result<Result<CompletedWalk, Box<FailedWalk>>, JoinError>> {
+    ) -> Option<Outcome> {
         let before = Before { roster: self.organization.state().roster.clone(), boundaries };
         let Plan { pages, walk: options, .. } = self.plan.borrow().clone();
         let (clock, telemetry) = (self.clock, self.telemetry.clone());
@@ -214,10 +217,14 @@ impl<P: Pages + Send + 'static> Poller<P> {
         }
     }
 
+    /// How many users there are and were.
+    fn numbers(&self, walk: &CompletedWalk) -> Numbers {
+        Numbers::of(self.organization.state().roster.as_deref(), &walk.roster)
+    }
+
     /// Publishes a completed walk, if it is believed.
     fn judge(&self, mut walk: CompletedWalk, memory: &mut Memory, max_drop: f64) -> Ending {
-        let state = self.organization.state();
-        let numbers = Numbers::of(state.roster.as_deref(), &walk.roster);
+        let numbers = self.numbers(&walk);
         match memory.plausibility.judge(numbers, &walk.roster, max_drop) {
             Verdict::Publish => {}
             Verdict::PublishDrop => {
@@ -277,6 +284,15 @@ impl Finished {
                 schedule.after_success(self.start, self.first, self.chance)
             }
         }
+    }
+}
+
+/// Which way a walk went, if it ended by itself.
+fn way_of(outcome: &Option<Outcome>) -> Option<Way> {
+    match outcome.as_ref()? {
+        Ok(Ok(walk)) => Some(walk.way),
+        Ok(Err(failed)) => Some(failed.way),
+        Err(_) => None,
     }
 }
 

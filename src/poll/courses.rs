@@ -30,7 +30,7 @@ impl Courses {
         state.boundaries.clone().filter(|_| !is_due && !are_given_up)
     }
 
-    /// A walk ended at `now` that went this way.
+    /// A walk ended at `now` that went this way, or whose segments missed users whom a walk page after page met.
     pub(super) fn note(&mut self, way: Way, now: &Moment) {
         match way {
             Way::Sequential => {}

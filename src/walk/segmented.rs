@@ -69,7 +69,11 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
             });
         }
         let Some((number, pass, ended)) = passes.next().await else { break };
-        let ended = ended?;
+        let ended = match ended {
+            // Whoever comes this way from before the boundary will meet it too, unless it is the boundary that is at fault.
+            Err(Error::InvalidResponse(_) | Error::ClientError(_)) if number > 0 => Ended::Failed,
+            ended => ended?,
+        };
         if number == 0 && matches!(ended, Ended::Lost | Ended::Failed) {
             return Ok(Outcome::Lost);
         }

@@ -110,6 +110,17 @@ async fn gone_in_a_walk_in_segments_and_there_page_after_page_is_not_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn segments_that_miss_users_three_times_in_a_row_are_given_up_for_a_day() {
+    // The walk that confirms is of an odd number.
+    let hidden = |start| (0..2_000).filter(|id| start % 2 == 1 || id % 50 > 0).collect();
+    let (shown, requests) = poll_users(hidden, FOUR_WALKS * 2).await;
+    assert_eq!(shown.0 + shown.2 - shown.3, 2_000, "what is hidden from sequential walks is a change");
+    assert_eq!(requests[2], 20);
+    assert_eq!((requests[4], requests[6]), (20, 20), "{requests:?}");
+    assert!(requests[7..].iter().all(|requests| *requests == 20), "{requests:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_few_gone_need_no_confirmation() {
     let left = |start| (0..2_000).filter(|id| start == 1 || id % 200 > 0).collect();
     let (shown, requests) = poll_users(left, FOUR_WALKS).await;

@@ -257,6 +257,8 @@ fn unknown() -> impl Strategy<Value = UnknownCursor> {
     prop_oneof![
         Just(UnknownCursor::Refuse(404)),
         Just(UnknownCursor::AnswerNothing),
+        Just(UnknownCursor::Refuse(422)),
+        Just(UnknownCursor::GoRound),
         (0usize..40).prop_map(UnknownCursor::AnswerFrom),
     ]
 }
