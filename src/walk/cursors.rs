@@ -19,6 +19,11 @@ impl Cursors {
         self.seen.insert(hash)
     }
 
+    /// Whether a cursor was noted.
+    pub(super) fn has_met(&self, cursor: &str) -> bool {
+        self.seen.contains(&self.hash(cursor))
+    }
+
     /// How many there were.
     pub(super) fn len(&self) -> usize {
         self.seen.len()

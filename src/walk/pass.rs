@@ -16,6 +16,9 @@ use super::segmented::Segment;
 use super::trail::Trail;
 use crate::admin_api::{Body, Error, Page, User};
 
+/// The most users that one page can have.
+const LONGEST_PAGE: usize = 10_000;
+
 /// A pass in progress.
 pub(super) struct Pass<'w, P> {
     ground: &'w Ground<'w, P>,
@@ -119,7 +122,12 @@ impl<'w, P: Pages> Pass<'w, P> {
                 None => self.ask(self.place.clone(), limit).await,
             };
             let next = match answer {
-                Ok(body) => self.take(body, segment, &mut ahead, limit).await?,
+                Ok(body) => {
+                    if segment.is_none() && self.has_room_for(LONGEST_PAGE) {
+                        ahead = self.ask_ahead(body.announced_cursor().as_deref()).await;
+                    }
+                    self.take(body, segment, &mut ahead, limit).await?
+                }
                 Err(error) if self.place.is_some() && is_refused_cursor(&error) => {
                     self.find_again(Doubt::Refused, segment, limit).await?
                 }
@@ -307,6 +315,12 @@ impl<'w, P: Pages> Pass<'w, P> {
         let (number, answer) = self.ground.ask(after, limit);
         self.number = number;
         answer.await
+    }
+
+    /// Asks for the page behind the cursor that a page announces, if it is a new one.
+    async fn ask_ahead(&self, announced: Option<&str>) -> Option<Ahead<'w>> {
+        let cursor = announced.filter(|cursor| !self.cursors.has_met(cursor))?;
+        Some(self.send(cursor.to_owned()).await)
     }
 
     /// Asks for the page behind `cursor`. When this comes back the request is on its way.

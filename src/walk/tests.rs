@@ -18,6 +18,8 @@ enum UnknownCursor {
     AnswerNothing,
     /// The page behind that many users.
     AnswerFrom(usize),
+    /// Always this user, and that more follow.
+    GoRound,
 }
 
 /// A list in memory whose answers can be replaced and whose users can leave between requests.
@@ -86,6 +88,7 @@ impl List {
                 let end = (start + self.page_size).min(users.len());
                 Answer::Text(page(&users[start..end], end < users.len()))
             }
+            (None, UnknownCursor::GoRound) => Answer::Text(page(&["round"], true)),
             (None, UnknownCursor::Refuse(status)) => Answer::Status(status),
             (None, UnknownCursor::AnswerNothing) => Answer::Text(page::<String>(&[], false)),
         }
@@ -192,6 +195,28 @@ async fn all_pages_are_walked_in_order() {
     assert_eq!(counted(&walk).into_keys().collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
     assert_eq!(walk.summary.pages, 3);
     assert_eq!(list.asked(), [None, Some("b".into()), Some("d".into())]);
+}
+
+/// A list that notes how many pages were accepted at each request.
+struct Watched<'m>(List, &'m Meter, Mutex<Vec<u64>>);
+
+impl Pages for Watched<'_> {
+    async fn list_users(&self, after: Option<&str>, number: u64, deadline: Instant) -> Result<Body, Error> {
+        self.2.lock().unwrap().push(self.1.pages());
+        self.0.list_users(after, number, deadline).await
+    }
+
+    fn detail(&self, number: u64, cause: String) -> Box<Detail> {
+        self.0.detail(number, cause)
+    }
+}
+
+#[tokio::test]
+async fn the_next_page_is_asked_for_before_the_users_of_the_one_before_are_counted() {
+    let (meter, telemetry) = (Meter::default(), OrganizationTelemetry::detached("acme"));
+    let pages = Watched(list(&["a", "b", "c", "d", "e", "f", "g"], 2), &meter, Mutex::default());
+    walk(&pages, &options(), Before::default(), Clock::starting_at(0), &telemetry, &meter).await.unwrap();
+    assert_eq!(*pages.2.lock().unwrap(), [0, 0, 1, 2]);
 }
 
 #[tokio::test]

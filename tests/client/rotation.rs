@@ -107,7 +107,9 @@ async fn a_walk_begins_with_the_key_that_the_file_holds_then() {
     };
     let telemetry = OrganizationTelemetry::detached("acme");
     let walked =
-        walk(&bench.client, &options, Before::default(), Clock::system(), &telemetry, &Meter::default()).await.unwrap();
+        walk(&bench.client, &options, Before::default(), Clock::system(), &telemetry, &Meter::default())
+            .await
+            .unwrap();
     assert_eq!(walked.composition.users(), 1);
     assert_eq!((bench.requests().len(), bench.retries("unauthorized")), (1, 0));
 }
