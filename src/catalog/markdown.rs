@@ -25,7 +25,7 @@ pub fn markdown() -> String {
     }
     page.push_str(
         "\n## Label values that are there from the start\n\n\
-         All stand at 0 until they happen. `segment_mismatch` is the name of a check to come, and stays at 0 today.\n\n",
+         All stand at 0 until they happen.\n\n",
     );
     for (label, values) in [
         ("`result` of `openai_org_exporter_walks_total`", WALK_RESULTS),
