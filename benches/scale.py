@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import re
-import sys
 import tempfile
 import threading
 import time
@@ -19,14 +18,24 @@ from statistics import median
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from soak import KEY, OPENER, running
+from measuring import (
+    cpu_seconds,
+    exporting,
+    page,
+    running,
+    samples,
+    serving,
+    simulated,
+    status,
+    wait_for,
+    walks,
+    write_config,
+)
 
 USERS_OF_EACH = 100
 SCRAPES = 7
 RULES = Path(__file__).resolve().parents[1] / "rules"
 RECORDED = "organization.*:openai_org_.*"
-API, LISTENING = r"(http://127\.0\.0\.1:\d+/v1)", r"addresses=(127\.0\.0\.1:\d+)"
-SUCCESSES = r'^openai_org_exporter_walks_total\{.*result="success"\} (\d+)'
 
 
 class Scrapes(NamedTuple):
@@ -53,27 +62,8 @@ class Many(NamedTuple):
     state_written_mb: float
 
 
-def status(pid: int, field: str) -> int:
-    """A number of /proc/PID/status."""
-    return int(re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])
-
-
-def cpu_seconds(pid: int) -> float:
-    """All CPU time of a process, in the resolution of the scheduler: the clock of another process, clock_getcpuclockid(3)."""
-    return time.clock_gettime((~pid << 3) | 2)
-
-
 def written_mb(pid: int) -> float:
     return int(re.search(r"^wchar: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)[1]) / 1e6
-
-
-def page(url: str) -> bytes:
-    with OPENER.open(url, timeout=60) as answer:
-        return answer.read()
-
-
-def walks(text: bytes) -> int:
-    return sum(int(number) for number in re.findall(SUCCESSES, text.decode(), re.MULTILINE))
 
 
 def scrape(url: str) -> Scrapes:
@@ -83,54 +73,7 @@ def scrape(url: str) -> Scrapes:
         begun = time.monotonic()
         text = page(url)
         times.append(time.monotonic() - begun)
-    series = sum(1 for line in text.splitlines() if line and not line.startswith(b"#"))
-    return Scrapes(series, len(text) / 1e6, median(times))
-
-
-def wait_for(condition, seconds: float, what: str, every: float = 0.1):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            sys.exit(f"waited {seconds:g} s for {what}")
-        time.sleep(every)
-    return value
-
-
-def fresh(listening: str) -> bool:
-    try:
-        return page(f"http://{listening}/-/fresh") is not None
-    except OSError:
-        return False
-
-
-@contextmanager
-def simulated(binary: str, organizations: int, users: int):
-    command = [binary, "simulate", "--listen-address=127.0.0.1:0", f"--admin-key={KEY}", "--churn=0"]
-    with running([*command, f"--organizations={organizations}", f"--users={users}"], API) as (_, base_url):
-        yield base_url
-
-
-def write_config(directory: Path, base_url: str, organizations: int, interval: int, state: bool) -> Path:
-    """A configuration file of so many organizations, each with a key in a file of its own."""
-    entries = []
-    for number in range(1, organizations + 1):
-        key = directory / f"key-{number}"
-        key.write_text(f"{KEY}-{number}\n")
-        entries.append({"name": f"org-{number}", "admin_key_file": str(key)})
-    config = {"poll": {"interval": f"{interval}s"}, "openai": {"base_url": base_url}, "organizations": entries}
-    if state:
-        config["state"] = {"file": str(directory / "state")}
-    path = directory / "config.yml"
-    path.write_text(json.dumps(config))
-    return path
-
-
-@contextmanager
-def exporting(binary: str, config: Path):
-    command = [binary, "serve", "--web.listen-address=127.0.0.1:0", f"--config.file={config}"]
-    with running(command, LISTENING) as (child, listening):
-        wait_for(lambda: fresh(listening), 120, "a walk of each organization")
-        yield child.pid, listening
+    return Scrapes(samples(text), len(text) / 1e6, median(times))
 
 
 def window(pid: int, url: str, seconds: float) -> tuple[float, float, float]:
@@ -207,18 +150,18 @@ def million(binary: str, users: int) -> None:
     """Two walks of one large organization: the second holds two rosters."""
     with tempfile.TemporaryDirectory() as folder, simulated(binary, 1, users) as base_url:
         state = Path(folder) / "state"
-        command = [binary, "serve", "--web.listen-address=127.0.0.1:0", "--poll.interval=10s", f"--openai.base-url={base_url}"]
-        with running([*command, f"--state.file={state}"], LISTENING) as (child, listening):
+        flags = ["--poll.interval=10s", f"--openai.base-url={base_url}", f"--state.file={state}"]
+        with serving(binary, *flags) as (pid, listening):
             url = f"http://{listening}/metrics"
             rows = []
             for number in (1, 2):
-                before = cpu_seconds(child.pid)
+                before = cpu_seconds(pid)
                 # Seldom: scrapes cost CPU too.
                 wait_for(lambda: walks(page(url)) >= number, 240, f"walk {number}", every=2)
                 text = page(url).decode()
                 seconds = float(re.search(r"^openai_org_last_walk_duration_seconds\{.*\} (\S+)", text, re.MULTILINE)[1])
-                spent = cpu_seconds(child.pid) - before
-                rows.append((number, seconds, spent * 1e6 / users, status(child.pid, "VmHWM") / 1024))
+                spent = cpu_seconds(pid) - before
+                rows.append((number, seconds, spent * 1e6 / users, status(pid, "VmHWM") / 1024))
             scrapes = scrape(url)
             size = wait_for(lambda: state.exists() and state.stat().st_size, 10, "the state file")
     print(f"\nOne organization of {users:,} users, {-(-users // 100):,} pages\n")

@@ -19,8 +19,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from scale import USERS_OF_EACH, exporting, simulated, status, wait_for, write_config
+from measuring import exporting, simulated, status, wait_for, write_config
 
+USERS_OF_EACH = 100
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: exporter\r\n"
 SCRAPE_EVERY = 0.25
 MOST_SECONDS, MOST_MB = 1.0, 100.0

@@ -6,25 +6,22 @@ The first fifth of the time is for warming up. Ends with 1 if the last fifth nee
 import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-KEY = "sk-admin-soak"
+from measuring import API, KEY, LISTENING, OPENER, running
+
 FAULTS = ["status-500:0.02", "status-429:0.005", "reset:0.02", "truncate:0.02", "html:0.005", "hang:0.002"]
 FAULTS += ["repeat-cursor:0.002", "missing-cursor:0.01", "duplicate:0.02", "wrong-types:0.05", "huge:0.01"]
 SCRAPE_EVERY = 0.2
 # What the last fifth may need above the second: 10 % and 2 MB of memory, and no file.
 GROWTH, SLACK_MB = 1.1, 2
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Sample(NamedTuple):
@@ -33,29 +30,6 @@ class Sample(NamedTuple):
     resident_mb: float
     files: int
     threads: int
-
-
-@contextmanager
-def running(command: list[str], said: str):
-    """A program for the time of the block, and the address that it says."""
-    with tempfile.TemporaryFile() as output:
-        env = os.environ | {"OPENAI_ADMIN_KEY": KEY}
-        child = subprocess.Popen(command, stdout=output, stderr=output, env=env)
-        try:
-            yield child, address(child, output.fileno(), said)
-        finally:
-            child.send_signal(signal.SIGTERM)
-            child.wait(30)
-
-
-def address(child: subprocess.Popen, output: int, said: str) -> str:
-    for _ in range(200):
-        if found := re.search(said, os.pread(output, 1 << 16, 0).decode()):
-            return found[1]
-        if child.poll() is not None:
-            break
-        time.sleep(0.05)
-    sys.exit(f"{child.args[1]} did not start")
 
 
 def sample(pid: int) -> Sample:
@@ -71,9 +45,9 @@ def soak(binary: str, seconds: int) -> bool:
         api = [binary, "simulate", "--listen-address=127.0.0.1:0", "--users=2000", "--churn=3000", f"--admin-key={KEY}"]
         exporter = [binary, "serve", "--web.listen-address=127.0.0.1:0", "--poll.interval=1s", "--poll.max-age=1m"]
         exporter += ["--poll.request-timeout=2s", "--poll.stall-timeout=5s", f"--state.file={directory}/state"]
-        with running([*api, *faults], r"(http://127\.0\.0\.1:\d+/v1)") as (_, base_url):
+        with running([*api, *faults], API) as (_, base_url):
             command = [*exporter, f"--openai.base-url={base_url}"]
-            with running(command, r"addresses=(127\.0\.0\.1:\d+)") as (child, listening):
+            with running(command, LISTENING) as (child, listening):
                 samples, latencies, page = watch(child, f"http://{listening}/metrics", seconds)
     return report(samples, latencies, page, seconds)
 
