@@ -2,7 +2,7 @@
 # The one test command, of developers and of CI. It installs what is missing into .tools/ and stops at the first
 # failing step.
 #
-#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build image e2e browser
+#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build image e2e bench browser
 #   tests/run.sh rust            format lint docs licences test
 #   tests/run.sh lint e2e        the named steps
 #   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
@@ -18,10 +18,7 @@ cd "$(dirname "$0")/.."
 CARGO_DENY=0.20.2
 COMPOSE=2.40.3
 KUBECTL=v1.37.1
-TOOLS=$PWD/.tools
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
-export PATH=$TOOLS/bin:$TOOLS/debian/usr/bin:$PATH
-export PYTHONDONTWRITEBYTECODE=1
+. tests/tools.sh
 
 step=setup
 passed=0
@@ -48,20 +45,6 @@ conclude() {
     echo "tests/run.sh: step '$step' failed"
     echo "steps: $passed passed, 1 failed"
   fi
-}
-
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
-}
-
-# Debian's packages, unpacked and not installed: no service starts, and nothing else on the machine changes.
-need_debian() {
-  local command=$1 package=$2
-  if command -v "$command" >/dev/null; then return; fi
-  echo "    fetching Debian's $package"
-  as_root apt-get update -qq
-  mkdir -p "$TOOLS/debian"
-  (cd "$TOOLS/debian" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg -x "$package"_*.deb . && rm "$package"_*.deb)
 }
 
 need_prometheus() {
@@ -125,19 +108,6 @@ need_systemd() {
   if [ -x /lib/systemd/systemd ] && command -v systemd-analyze >/dev/null; then return; fi
   as_root apt-get update -qq
   as_root apt-get install -qq -y systemd
-}
-
-need_python_packages() {
-  local wanted=tests/e2e/requirements.txt installed=$TOOLS/venv/requirements.txt
-  if cmp -s "$wanted" "$installed"; then return; fi
-  echo "    installing $wanted"
-  if ! python3 -c 'import ensurepip' 2>/dev/null; then
-    as_root apt-get update -qq
-    as_root apt-get install -qq -y python3-venv
-  fi
-  python3 -m venv --clear "$TOOLS/venv"
-  "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
-  cp "$wanted" "$installed"
 }
 
 # Buildah and crun bring no service and are installed. Podman and qemu do, and are unpacked.
@@ -207,6 +177,7 @@ run_format() {
   cargo fmt --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   cargo fmt --check --manifest-path tests/browser/Cargo.toml
+  cargo fmt --check --manifest-path benches/bare/Cargo.toml
   end
 }
 
@@ -214,6 +185,7 @@ run_lint() {
   begin lint "cargo clippy, warnings are errors"
   cargo clippy --quiet --all-targets --locked -- -D warnings
   cargo clippy --quiet --all-targets --locked --manifest-path tests/browser/Cargo.toml -- -D warnings
+  cargo clippy --quiet --all-targets --locked --manifest-path benches/bare/Cargo.toml -- -D warnings
   end
 }
 
@@ -230,6 +202,8 @@ run_licences() {
   need_cargo_deny
   "$TOOLS/bin/cargo-deny" --log-level error --locked check licenses bans sources
   "$TOOLS/bin/cargo-deny" --log-level error --locked --manifest-path tests/browser/Cargo.toml check \
+    licenses bans sources
+  "$TOOLS/bin/cargo-deny" --log-level error --locked --manifest-path benches/bare/Cargo.toml check \
     licenses bans sources
   end
 }
@@ -283,6 +257,19 @@ run_e2e() {
   end
 }
 
+# Whether the benches run; how fast is for a quiet machine. Criterion runs each of its benches once where it is called as
+# a test, and then takes the test's build of the library.
+run_bench() {
+  begin bench "the benches, in short"
+  local bench benches=()
+  for bench in benches/*.rs; do
+    if [ -e "$bench" ]; then benches+=(--bench "$(basename "$bench" .rs)"); fi
+  done
+  if [ ${#benches[@]} -gt 0 ]; then cargo test --quiet --locked "${benches[@]}"; fi
+  benches/compare.sh --short
+  end
+}
+
 run_browser() {
   begin browser "the status page in Chromium"
   need_chromium
@@ -292,18 +279,18 @@ run_browser() {
 }
 
 main() {
-  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build image e2e browser; fi
+  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build image e2e bench browser; fi
   while [ $# -gt 0 ]; do
     local name=$1
     shift
     case $name in
       rust) set -- format lint docs licences test "$@" ;;
       e2e)
-        if [ "${1:-}" != browser ]; then run_e2e "$@"; return; fi
+        if [ "${1:-}" != bench ] && [ "${1:-}" != browser ]; then run_e2e "$@"; return; fi
         run_e2e
         ;;
-      format | lint | docs | licences | test | fuzz | build | image | browser) "run_$name" ;;
-      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build image e2e browser, and rust" >&2
+      format | lint | docs | licences | test | fuzz | build | image | bench | browser) "run_$name" ;;
+      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build image e2e bench browser, and rust" >&2
         exit 2 ;;
     esac
   done
