@@ -13,7 +13,7 @@ import compare_sizes
 import compare_walk
 import compare_warm
 from measuring import end_in_order_when_told
-from results import Part, Tools, circumstances, promised, write
+from results import Part, Tools, circumstances, promised, wrapped, write
 
 PARTS: dict[str, Callable[[Tools], Part]] = {
     "walk": compare_walk.compare,
@@ -49,7 +49,7 @@ def main() -> None:
     kept = True
     for name in options.only:
         part = PARTS[name](tools)
-        part = part._replace(text=f"{part.text}\n\n{circumstances(tools.binary)}")
+        part = part._replace(text=wrapped(f"{part.text}\n\n{circumstances(tools.binary)}"))
         print(f"\n{name}\n\n{part.text}\n", flush=True)
         if options.short:
             continue

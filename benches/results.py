@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT, PICTURES = ROOT / "docs/performance.md", ROOT / "docs/pictures"
+COLUMNS = 135
 
 
 class Tools(NamedTuple):
@@ -76,6 +78,15 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
     rule = [f"{'-' * (widths[0] + 2)}", *(f"{'-' * (width + 1)}:" for width in widths[1:])]
     return "\n".join([line(head), f"|{'|'.join(rule)}|", *map(line, rows)])
+
+
+def wrapped(text: str) -> str:
+    """Markdown with the lines of its paragraphs as long as those of the other pages; tables stay as they are."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(
+        paragraph if paragraph.startswith("|") else textwrap.fill(paragraph, COLUMNS, break_on_hyphens=False)
+        for paragraph in paragraphs
+    )
 
 
 def said(command: list[str], pattern: str) -> str:

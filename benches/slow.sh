@@ -3,6 +3,7 @@
 # to slow.py: --connections 200 --runs 1 makes it shorter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/tools.sh
 
-tests/run.sh build >/dev/null
-exec python3 benches/slow.py --binary "${CARGO_TARGET_DIR:-target}/release/openai-org-exporter" "$@"
+cargo build --quiet --release --locked
+exec python3 benches/slow.py --binary "$CARGO_TARGET_DIR/release/openai-org-exporter" "$@"

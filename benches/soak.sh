@@ -3,6 +3,7 @@
 # API that fails, with scrapes all the while. Arguments go to soak.py: --seconds N for another duration.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/tools.sh
 
-tests/run.sh build >/dev/null
-exec python3 benches/soak.py --binary "${CARGO_TARGET_DIR:-target}/release/openai-org-exporter" "$@"
+cargo build --quiet --release --locked
+exec python3 benches/soak.py --binary "$CARGO_TARGET_DIR/release/openai-org-exporter" "$@"
