@@ -13,7 +13,7 @@ import compare_sizes
 import compare_walk
 import compare_warm
 from measuring import end_in_order_when_told
-from results import Part, Tools, circumstances, promised, wrapped, write
+from results import DOCUMENT, Part, Tools, circumstances, inserted, picture, promised, svg, wrapped
 
 PARTS: dict[str, Callable[[Tools], Part]] = {
     "walk": compare_walk.compare,
@@ -51,12 +51,16 @@ def main() -> None:
         part = PARTS[name](tools)
         part = part._replace(text=wrapped(f"{part.text}\n\n{circumstances(tools.binary)}"))
         print(f"\n{name}\n\n{part.text}\n", flush=True)
+        # Made in any case, so that the short form meets what would be written.
+        document, plot = inserted(name, part), part.plot and svg(part.plot)
         if options.short:
             continue
         print(promised(part.promises), flush=True)
         kept &= all(promise.kept for promise in part.promises)
         if options.write:
-            write(name, part)
+            DOCUMENT.write_text(document)
+        if options.write and plot:
+            picture(name).write_text(plot)
     sys.exit(0 if kept else 1)
 
 

@@ -118,18 +118,21 @@ def promised(promises: list[Promise]) -> str:
     return "\n".join(f"{'kept' if promise.kept else 'NOT KEPT'}: {promise.text}" for promise in promises)
 
 
-def write(name: str, part: Part) -> None:
-    """Puts a part between its markers in the document, and its plot beside it."""
-    before = DOCUMENT.read_text()
+def picture(name: str) -> Path:
+    """Where the plot of a part is."""
+    return PICTURES / f"performance-{name}.svg"
+
+
+def inserted(name: str, part: Part) -> str:
+    """The document with this part between its markers, and a reference to its plot."""
+    document = DOCUMENT.read_text()
     marked = re.compile(rf"(<!-- compare: {name} -->\n).*?(<!-- compare ends -->)", re.DOTALL)
-    if not marked.search(before):
+    if not marked.search(document):
         sys.exit(f"{DOCUMENT} has no markers of {name}")
     text = part.text
     if part.plot:
-        picture = PICTURES / f"performance-{name}.svg"
-        picture.write_text(svg(part.plot))
-        text += f"\n\n![{described(part.plot)}](pictures/{picture.name})"
-    DOCUMENT.write_text(marked.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", before))
+        text += f"\n\n![{described(part.plot)}](pictures/{picture(name).name})"
+    return marked.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", document)
 
 
 def described(plot: Plot) -> str:
