@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from measuring import megabytes, page, serving, simulated, total, wait_for, walks, without_rate_limit
+from measuring import megabytes, page, serving, simulated, total, wait_for, walks
 from once import Run, measure, once
 from results import Part, Plot, Promise, Tools, figure, table
 
@@ -73,13 +73,11 @@ def report(tools: Tools, runs: dict[int, list[Size]]) -> Part:
     most = max(runs)
     share = median(run.first.cpu_seconds / run.first.wall_seconds for run in runs[most])
     head = ["users", "`once`, s", "CPU per user, µs", "CPU of wall", "peak, MB", "second walk, s", "peak by then, MB"]
-    held = most > 900_000 and not without_rate_limit(tools.binary)
-    granted = " It granted 10,000 requests a minute, and the exporter kept to it." if held else ""
     text = (
         f"An API that answers at once, medians of {tools.runs} runs each. The first columns are `once` from start to end; the last "
         f"ones `serve` with a state file after two walks, when it holds the roster of the first for comparison.\n\n"
         f"{table(head, rows)}\n\nOf the time of a walk of {most:,} users, {share:.0%} is CPU of the exporter; for the rest it waits "
-        f"for the simulated API, which makes up the pages on the same machine.{granted}"
+        f"for the simulated API, which makes up the pages on the same machine."
     )
     return Part(
         text,

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -12,6 +13,7 @@ use hyper::header::{
     HeaderValue, RETRY_AFTER, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -99,7 +101,7 @@ impl Office {
         let arrival = Instant::now();
         let answer = self.answer_at_once(request, arrival).await;
         if !self.latency.is_zero() {
-            sleep_until(arrival + self.latency).await;
+            wait_until(arrival + self.latency).await;
         }
         answer
     }
@@ -245,6 +247,16 @@ impl Office {
 impl Draft {
     fn refusal(refusal: &Refusal) -> Self {
         Self { status: refusal.status, content_type: "application/json", body: refusal.body().into_bytes() }
+    }
+}
+
+/// Waits more exactly than timers do, which are up to two milliseconds late.
+async fn wait_until(time: Instant) {
+    const TIMERS_ARE_LATE: Duration = Duration::from_millis(3);
+    sleep_until(time.checked_sub(TIMERS_ARE_LATE).unwrap_or(time)).await;
+    let rest = time.saturating_duration_since(Instant::now()).min(TIMERS_ARE_LATE);
+    if !rest.is_zero() {
+        let _ = spawn_blocking(move || thread::sleep(rest)).await;
     }
 }
 
