@@ -2,7 +2,8 @@
 //!
 //! What is asked for stands in files that are read again when they change: looked at when a connection or a request
 //! comes, and not more often than every [`LOOK_EVERY`]. What became wrong changes nothing, and what would protect less
-//! waits for a reload that somebody asked for: a file that is just being written looks like that.
+//! waits for a reload that somebody asked for: a file that is just being written looks like that. Nobody waits for files
+//! that do not answer longer than [`LONGEST_LOOK`].
 
 mod client_certificates;
 mod complaints;
@@ -209,6 +210,9 @@ impl Guard {
     pub async fn reload(&self, reading: GuardReading) {
         let Some(watch) = &self.0.watch else { return };
         let mut looked = watch.state.lock().await;
+        // A look that is under way may have read what was there before.
+        (looked.at, looked.pending) = (None, None);
+        self.answered(&mut looked);
         let known = looked.last == reading;
         looked.last = reading.clone();
         match reading.outcome {
@@ -231,6 +235,10 @@ impl Guard {
             return;
         }
         looked.at = Some(now);
+        // What an earlier look read after everybody had gone may be old by now: another one follows.
+        if let Some(done) = looked.pending.take_if(|look| look.is_finished()) {
+            self.take(&mut looked, done.await.ok().flatten());
+        }
         let (files, read) = (looked.last.files.clone(), watch.read.clone());
         // Nobody waits long for files that did not answer before.
         let patience = if looked.hangs { LOOK_EVERY } else { LONGEST_LOOK };
@@ -239,18 +247,38 @@ impl Guard {
             spawn_blocking(move || GuardReading::may_be_outdated(&files).then(|| read()))
         });
         let Ok(outcome) = timeout(patience, look).await else {
-            if !std::mem::replace(&mut looked.hangs, true) {
-                tracing::error!("the files of the web configuration do not answer; what is in force stays");
+            if !std::mem::replace(&mut looked.hangs, true)
+                && let Some(left_out) = self.0.complaints.due("files_hang")
+            {
+                let files = named(&looked.last.files);
+                tracing::error!(
+                    files,
+                    left_out,
+                    "the files of the web configuration do not answer within 2 s; what is in force stays; see to the file system \
+                     that they are on"
+                );
             }
             return;
         };
-        (looked.pending, looked.hangs) = (None, false);
-        if let Ok(Some(reading)) = outcome {
-            let same = looked.last == reading;
-            looked.last = reading.clone();
-            if !same {
-                self.put(reading.outcome, GuardSettings::lost_in);
-            }
+        looked.pending = None;
+        self.answered(&mut looked);
+        self.take(&mut looked, outcome.ok().flatten());
+    }
+
+    /// Notes that the files answer.
+    fn answered(&self, looked: &mut Looked) {
+        if std::mem::take(&mut looked.hangs) && self.0.complaints.due("files_answer").is_some() {
+            tracing::info!(files = named(&looked.last.files), "the files of the web configuration answer again");
+        }
+    }
+
+    /// Puts what a look has read in force, if it is another reading.
+    fn take(&self, looked: &mut Looked, reading: Option<GuardReading>) {
+        let Some(reading) = reading else { return };
+        let same = looked.last == reading;
+        looked.last = reading.clone();
+        if !same {
+            self.put(reading.outcome, GuardSettings::lost_in);
         }
     }
 
@@ -368,6 +396,12 @@ impl Refusal {
             Self::Busy => "busy",
         }
     }
+}
+
+/// The paths of `files`.
+fn named(files: &[SeenFile]) -> String {
+    let paths = files.iter().map(|file| file.path().display().to_string());
+    paths.collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Debug for Guard {
