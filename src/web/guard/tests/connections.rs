@@ -412,6 +412,10 @@ async fn what_asks_less_of_clients_waits_for_a_reload() {
         ),
         (asking(RequireAndVerify, None), asking(No, None), Some("the check of client certificates")),
         (asking(RequireAny, None), asking(Request, None), Some("the check of client certificates")),
+        // One requires and the other looks: neither is more than the other.
+        (asking(RequireAny, None), asking(VerifyIfGiven, None), Some("the check of client certificates")),
+        (asking(RequireAndVerify, None), asking(RequireAny, None), Some("the check of client certificates")),
+        (asking(RequireAny, None), asking(RequireAndVerify, None), None),
         (
             asking(RequireAndVerify, Some("a")),
             asking(RequireAndVerify, None),
