@@ -79,6 +79,8 @@ fn lines_and_names() -> Vec<Case> {
         ("LF alone everywhere", "GET /-/healthy HTTP/1.1\nHost: x\n\n".into(), &[400], BAD),
         ("LF alone at the end of a header", format!("{GET}a: b\n\r\n"), &[400], BAD),
         ("LF alone at the end of the headers", format!("{GET}a: b\n\n"), &[400], BAD),
+        ("LF alone before a body", format!("{GET}a: b\nContent-Length: 3\r\n\r\nabc"), &[400], BAD),
+        ("LF alone behind a request", format!("{GET}\r\n{GET}a: b\n\r\n"), &[200, 400], BAD),
         ("CR within a header", get("a: b\rc\r\n"), &[400], BAD),
         ("NUL within a header", get("a: b\0c\r\n"), &[400], BAD),
         ("NUL within the target", "GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n".into(), &[400], BAD),

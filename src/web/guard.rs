@@ -268,7 +268,10 @@ impl Guard {
     /// Notes that the files answer.
     fn answered(&self, looked: &mut Looked) {
         if std::mem::take(&mut looked.hangs) && self.0.complaints.due("files_answer").is_some() {
-            tracing::info!(files = named(&looked.last.files), "the files of the web configuration answer again");
+            tracing::info!(
+                files = named(&looked.last.files),
+                "the files of the web configuration answer again"
+            );
         }
     }
 

@@ -4,6 +4,7 @@ mod activity;
 mod answers;
 mod connection;
 mod connections;
+mod heads;
 mod request;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -89,8 +88,8 @@ where
     let mut stream = Watched::new(stream, connection.clone());
     let shutdown = &server.site.shutdown;
     let service = service_fn(|request: Request<Incoming>| {
-        connection.answers();
-        async move { Ok::<_, Infallible>(respond(server, connection, request).await) }
+        let odd_line_end = connection.takes_head();
+        async move { Ok::<_, Infallible>(respond(server, connection, request, odd_line_end).await) }
     });
     let outcome = {
         let http = http1::Builder::new()
@@ -141,9 +140,10 @@ async fn respond(
     server: &Server,
     connection: &Arc<Connection>,
     request: Request<Incoming>,
+    odd_line_end: bool,
 ) -> Response<Told<Full<Bytes>>> {
     let start = Instant::now();
-    let response = answer(server, connection, request).await.unwrap_or_else(|refusal| {
+    let response = answer(server, connection, request, odd_line_end).await.unwrap_or_else(|refusal| {
         server.connections.closed_early(refusal.reason);
         refused(server, refusal, start)
     });
@@ -156,12 +156,12 @@ async fn answer(
     server: &Server,
     connection: &Connection,
     request: Request<Incoming>,
+    odd_line_end: bool,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let request = Request::from_parts(head, ());
-    // In a body lines end as they like.
-    checked(&request, connection.odd_line_end.load(Ordering::Relaxed) && !has_body)?;
+    checked(&request, odd_line_end)?;
     if has_body {
         connection.reads_body();
         read_body(body, server.options.body_timeout).await?;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::Options;
 use super::activity::{Activity, ClosedEarly, Unsent};
 use super::answers::Made;
+use super::heads::Heads;
 use crate::telemetry::Telemetry;
 
 /// Connections that may be there for a moment beyond the limit, as those that were told to leave need one.
@@ -46,8 +47,7 @@ struct Entry {
 pub(super) struct Connection {
     id: u64,
     all: Arc<Connections>,
-    /// Whether a line that was received ended otherwise than with CR LF.
-    pub(super) odd_line_end: AtomicBool,
+    heads: Mutex<Heads>,
     /// Whether what is not sent yet is to be thrown away on close.
     pub(super) reset: Arc<AtomicBool>,
 }
@@ -92,7 +92,7 @@ impl Connections {
         table.entries.insert(id, Entry { activity, leaving: false, waker: None });
         self.telemetry.http_connections(table.entries.len());
         let reset = Arc::new(AtomicBool::new(false));
-        Some(Arc::new(Connection { id, all: self.clone(), odd_line_end: AtomicBool::new(false), reset }))
+        Some(Arc::new(Connection { id, all: self.clone(), heads: Mutex::default(), reset }))
     }
 
     /// Tells the one to leave that has kept the exporter waiting longest; false if nobody has.
@@ -167,12 +167,19 @@ impl Connection {
     }
 
     /// Bytes came in.
-    pub(super) fn received(&self) {
+    pub(super) fn received(&self, bytes: &[u8]) {
+        self.heads().see(bytes);
         self.update(|activity, now| {
             if let Activity::Request { begun, .. } = activity {
                 begun.get_or_insert(now);
             }
         });
+    }
+
+    /// The header of a request is there, and was read; whether a line of it ended otherwise than with CR LF.
+    pub(super) fn takes_head(&self) -> bool {
+        self.answers();
+        self.heads().take()
     }
 
     /// The body of a request is read.
@@ -211,11 +218,12 @@ impl Connection {
         self.update(|activity, now| activity.wrote(bytes, now));
     }
 
-    /// All that was written is taken.
+    /// All that was written is taken. The next header may have begun before.
     pub(super) fn flushed(&self) {
+        let begun = self.heads().within_one();
         self.update(|activity, now| {
             if let Activity::Response { given: true, .. } = activity {
-                *activity = Activity::Request { since: now, begun: None };
+                *activity = Activity::Request { since: now, begun: begun.then_some(now) };
             }
         });
     }
@@ -234,6 +242,10 @@ impl Connection {
         if let Some(why) = why {
             self.all.closed_early(why);
         }
+    }
+
+    fn heads(&self) -> MutexGuard<'_, Heads> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, change: impl FnOnce(&mut Activity, Instant)) {

@@ -41,7 +41,7 @@ impl Refusal {
 }
 
 /// Refuses what a proxy before the exporter might understand otherwise, and what is meant for a proxy.
-/// `odd_line_end` says that a line ended with LF alone, here or in what came along.
+/// `odd_line_end` says that a line of it, or of one before it, ended with LF alone.
 pub(super) fn checked<B>(request: &Request<B>, odd_line_end: bool) -> Result<(), Refusal> {
     let bad = |text| Err(Refusal::bad(StatusCode::BAD_REQUEST, text));
     let (uri, headers) = (request.uri(), request.headers());

@@ -17,6 +17,7 @@ use super::{Options, Server, connection};
 use crate::clock::Clock;
 use crate::snapshot::Board;
 use crate::telemetry::Telemetry;
+use crate::web::guard::{GuardReading, GuardSettings, PasswordHash};
 use crate::web::{Facts, Guard, Site, reloads};
 
 const HEALTHY: &str = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -192,6 +193,41 @@ async fn a_further_header_has_ten_seconds_from_its_first_byte() {
     client.send("GET / HT").await;
     assert_eq!(client.closed_after().await, 110.0);
     assert_eq!(world.counted(), (0.0, why("header_timeout", 1.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_header_that_came_with_the_request_before_has_ten_seconds_too() {
+    let world = World::new(Options::default());
+    for begin in ["G", "GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1\r\n\r"] {
+        let mut client = world.connect().await;
+        client.send(&format!("{HEALTHY}{begin}")).await;
+        assert!(client.received().await.ends_with("Healthy.\n"));
+        assert_eq!(client.closed_after().await, 10.0, "{begin:?}");
+    }
+    assert_eq!(world.counted(), (0.0, why("header_timeout", 3.0)));
+    // An empty line is no beginning.
+    let mut client = world.connect().await;
+    client.send(&format!("{HEALTHY}\r\n")).await;
+    assert_eq!(client.closed_after().await, 360.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_let_in_has_one_try_on_a_connection() {
+    let mut world = World::new(Options::default());
+    let hash = PasswordHash::parse(&bcrypt::hash("one", 4).unwrap()).unwrap();
+    let settings = GuardSettings { users: vec![("a".to_owned(), hash)], ..GuardSettings::default() };
+    let reading = GuardReading::new(Vec::new(), &[], Ok(settings));
+    let (again, telemetry) = (reading.clone(), Telemetry::new(&Registry::new()));
+    let guard = Guard::new(reading, Box::new(move || again.clone()), &telemetry, Clock::system()).unwrap();
+    Arc::get_mut(&mut Arc::get_mut(&mut world.server).unwrap().site).unwrap().guard = guard;
+    let mut client = world.connect().await;
+    client.send(&METRICS.repeat(2)).await;
+    let answers = client.received().await;
+    assert!(answers.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answers}");
+    assert!(answers.contains("\r\nconnection: close\r\n"), "{answers}");
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+    assert_eq!(client.closed_after().await, 2.0);
+    assert_eq!(world.made(), 0);
 }
 
 #[tokio::test(start_paused = true)]

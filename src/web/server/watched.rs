@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -15,12 +14,11 @@ use super::connections::Connection;
 pub(super) struct Watched<S> {
     stream: S,
     connection: Arc<Connection>,
-    after_cr: bool,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, connection: Arc<Connection>) -> Self {
-        Self { stream, connection, after_cr: false }
+        Self { stream, connection }
     }
 }
 
@@ -33,26 +31,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let received = &buffer.filled()[before..];
-        if let Some(last) = received.last() {
-            if has_odd_line_end(received, self.after_cr) {
-                self.connection.odd_line_end.store(true, Ordering::Relaxed);
-            }
-            self.after_cr = *last == b'\r';
-            self.connection.received();
+        if !received.is_empty() {
+            self.connection.received(received);
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// Whether there is a LF without a CR before it.
-fn has_odd_line_end(bytes: &[u8], after_cr: bool) -> bool {
-    let mut before = if after_cr { b'\r' } else { 0 };
-    bytes.iter().any(|byte| {
-        *byte == b'\n' && before != b'\r' || {
-            before = *byte;
-            false
-        }
-    })
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
@@ -123,23 +106,5 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Told<B> {
 impl<B> Drop for Told<B> {
     fn drop(&mut self) {
         self.connection.gave_response();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_end_with_cr_lf_wherever_the_bytes_are_cut() {
-        let text = b"GET / HTTP/1.1\r\na: b\r\n\r\n";
-        for cut in 0..=text.len() {
-            let (first, second) = text.split_at(cut);
-            assert!(!has_odd_line_end(first, false) && !has_odd_line_end(second, first.ends_with(b"\r")));
-        }
-        for odd in ["\n", "a\n\r", "\r\n\n", "\r\r\na\n"] {
-            assert!(has_odd_line_end(odd.as_bytes(), false), "{odd:?}");
-        }
-        assert!(has_odd_line_end(b"\n", false) && !has_odd_line_end(b"\n", true));
     }
 }
