@@ -9,6 +9,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,6 +24,9 @@ use crate::snapshot::{Activity, Board, Organization};
 
 /// From one look at the walks to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How fast the walks of organizations go, by name.
+type Paces = BTreeMap<String, Pace>;
 
 /// The line, which log lines make way for.
 #[derive(Debug, Clone)]
@@ -50,20 +54,14 @@ impl Progress {
             return std::future::pending().await;
         }
         let screen = Shown::on(&self.bar);
-        let mut paces = BTreeMap::new();
+        let mut paces = Paces::new();
         let mut drawn = (0, String::new());
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             looks.tick().await;
             let now = clock.now();
-            let organizations = board.organizations();
-            let watched: Vec<Watched> = organizations
-                .iter()
-                .map(|organization| {
-                    watched(organization, &now, paces.entry(organization.name.clone()).or_default())
-                })
-                .collect();
+            let watched = look(&board.organizations(), &now, &mut paces);
             let columns = Screen::columns();
             let text = (columns, fit(&line(&watched), usize::from(columns)));
             if text != drawn {
@@ -72,6 +70,17 @@ impl Progress {
             }
         }
     }
+}
+
+/// What is to be said of `organizations`. The paces of those that are gone go.
+fn look(organizations: &[Arc<Organization>], now: &Moment, paces: &mut Paces) -> Vec<Watched> {
+    let mut before = std::mem::take(paces);
+    let watched = organizations.iter().map(|organization| {
+        let name = organization.name.clone();
+        let pace = before.remove(&name).unwrap_or_default();
+        watched(organization, now, paces.entry(name).or_insert(pace))
+    });
+    watched.collect()
 }
 
 /// Whether the terminal of `environment` can go back in a line.
@@ -151,5 +160,24 @@ mod tests {
         assert!(!with("dumb"));
         assert!(!with(""));
         assert!(!can_draw(&Environment::new()));
+    }
+
+    #[test]
+    fn the_pace_of_an_organization_is_kept_as_long_as_it_is_there() {
+        let now = Clock::system().now();
+        let organization = |name: &str| Arc::new(Organization::new(name, LOOK_EVERY, LOOK_EVERY));
+        let mut paces = Paces::new();
+        for names in [&["a", "b"][..], &["b", "c"], &[]] {
+            let organizations: Vec<_> = names.iter().map(|name| organization(name)).collect();
+            assert_eq!(look(&organizations, &now, &mut paces).len(), names.len());
+            assert!(paces.keys().eq(names), "{paces:?}");
+        }
+        // What was seen of a walk stays.
+        let organizations = [organization("a")];
+        organizations[0].set_activity(Activity::Walking { start: now, meter: Arc::default() });
+        look(&organizations, &now, &mut paces);
+        let later = Moment { instant: now.instant + Duration::from_secs(1), ..now };
+        let watched = look(&organizations, &later, &mut paces);
+        assert!(matches!(watched[0].doing, Doing::Walking { per_second: Some(0.0), .. }), "{watched:?}");
     }
 }

@@ -99,8 +99,14 @@ fn at_rest(all: &[Watched]) -> Vec<String> {
     let mut parts = match (all.len(), failed) {
         (1, 0) => vec![format!("walked {} ago", rounded_down(ago))],
         (1, _) => vec![format!("walk failed {} ago", rounded_down(ago))],
-        (many, 0) => vec![format!("walked {} ago", rounded_down(ago)), format!(": {many} organizations")],
-        (many, _) => vec![format!("{failed} of {many} walks failed")],
+        (many, 0) => {
+            let which = match walks.len() {
+                walked if walked == many => format!(": {many} organizations"),
+                walked => format!(": {walked} of {many} organizations"),
+            };
+            vec![format!("walked {} ago", rounded_down(ago)), which]
+        }
+        _ => vec![format!("{failed} of {} walks failed", walks.len())],
     };
     if failed == 0 && walks.len() == all.len() {
         let joint = if all.len() == 1 { ':' } else { ',' };

@@ -84,7 +84,15 @@ fn between_walks_the_last_ones_are_told_and_the_next() {
         ),
         (
             vec![wait(Some(9_000), Some((2_900, 5, false)), 500), wait(Some(8_000), None, 600)],
-            "walked 2 s ago: 2 organizations; next in 8 s",
+            "walked 2 s ago: 1 of 2 organizations; next in 8 s",
+        ),
+        (
+            vec![
+                wait(Some(9_000), Some((2_900, 1, true)), 500),
+                wait(Some(8_000), Some((3_900, 6, false)), 600),
+                wait(Some(8_000), None, 600),
+            ],
+            "1 of 2 walks failed; next in 8 s",
         ),
     ];
     for (all, expected) in table {
