@@ -400,13 +400,13 @@ async fn the_page_says_in_text_what_the_json_says() {
         "Owners 2 33% of users",
         "Service accounts 1 17% of users",
         "People outside SCIM 1 of 4 of whom it is known",
-        "Keys unused for 90d 3 0 of them never used",
+        "No API key use for 90d 3 0 of them never used",
         "Banned 1 1 disabled",
         "owner 2 0 0 2",
         "reader 2 1 0 3",
         "unknown unknown unknown 1 1",
         "75% of the people of whom it is known are managed; unknown: 0",
-        "Of 4 people, 3 are managed through SCIM, 1 are not, and of 0 it is unknown.",
+        "People: 4. Managed through SCIM: 3, not managed: 1, unknown: 0.",
         "People 3 1 0 Service accounts 0 1 0 Unknown type unknown unknown 1",
         "30d or longer 3 2 1 90d or longer 3 0 1",
         "Active 3 50% Disabled 1 17% Banned 1 17% Unknown 1 17%",
@@ -513,9 +513,65 @@ async fn where_the_api_says_nothing_nothing_is_zero() {
         json!([{"account_type": "unknown", "managed": null, "not_managed": null, "unknown": 2}])
     );
     let page = text(&world.page("").await);
-    for words in
-        ["Owners unknown", "Banned unknown", "The API does not say who is managed.", "Active unknown"]
-    {
+    for words in [
+        "Owners unknown",
+        "Banned unknown",
+        "The API does not say which accounts are people's.",
+        "Active unknown",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_is_not_none() {
+    let told = |banned: Field<bool>, banned_at: Field<i64>| User {
+        id: "a".into(),
+        added_at: Field::Value(1_700_000_000),
+        user: Field::Value(Account { banned, banned_at, enabled: Field::Value(true), ..Account::default() }),
+        ..User::default()
+    };
+    let untold = || User { id: "b".into(), ..User::default() };
+    let (not, at) = (Field::Value(false), Field::Value(1_700_000_000));
+    for (users, added, ban) in [
+        (vec![], "none", "none"),
+        (vec![untold()], "unknown", "unknown"),
+        (vec![told(not, Field::Absent)], "1157 d ago", "none"),
+        (vec![told(not, Field::Absent), untold()], "1157 d ago", "unknown"),
+        (vec![told(Field::Absent, Field::Absent)], "1157 d ago", "unknown"),
+        (vec![told(Field::Value(true), Field::Absent)], "1157 d ago", "unknown"),
+        (vec![told(Field::Value(true), at)], "1157 d ago", "1157 d ago"),
+    ] {
+        let world = World::one();
+        world.walk(0, &users).await;
+        let page = text(&world.page("").await);
+        for words in [format!("Newest user added {added}"), format!("Latest ban of those banned {ban}")] {
+            assert!(page.contains(&words), "{words}\n{page}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_share_in_scim_it_says_why() {
+    let somebody = |service_account: Field<bool>, scim: Field<bool>| User {
+        id: "a".into(),
+        is_service_account: service_account,
+        is_scim_managed: scim,
+        ..User::default()
+    };
+    let (yes, no) = (Field::Value(true), Field::Value(false));
+    let unknown = || User { id: "b".into(), is_service_account: no, ..User::default() };
+    for (users, words) in [
+        (vec![], "The API does not say which accounts are people's."),
+        (vec![somebody(Field::Absent, yes)], "The API does not say which accounts are people's."),
+        (vec![somebody(no, Field::Absent)], "The API does not say who is managed."),
+        (vec![somebody(yes, no)], "No account is known to be a person's."),
+        (vec![somebody(yes, no), unknown()], "Of no person it is known whether SCIM manages the account."),
+        (vec![somebody(no, no)], "0% of the people of whom it is known are managed; unknown: 0"),
+    ] {
+        let world = World::one();
+        world.walk(0, &users).await;
+        let page = text(&world.page("").await);
         assert!(page.contains(words), "{words}\n{page}");
     }
 }
@@ -537,7 +593,7 @@ async fn many_organizations_are_listed_and_one_is_shown_when_asked_for() {
     );
     let page = world.page("").await;
     assert!(page.contains(r#"<a href="/?organization=b%26b">b&amp;b</a>"#), "{page}");
-    assert!(text(&page).contains("1 of 3 organizations are fresh. 12 users are counted in 2 of them."));
+    assert!(text(&page).contains("1 of 3 organizations fresh. 12 users counted in 2 of them."));
 
     let one = world.json("?organization=b%26b").await;
     assert_eq!(

@@ -90,9 +90,11 @@ pub struct Failure {
 }
 
 impl History {
-    /// Totals of the snapshots of the last day, the oldest first.
-    pub fn points(&self) -> impl ExactSizeIterator<Item = Point> {
-        self.points.iter().map(|point| point.unpack())
+    /// Totals of the snapshots of the day before `now`, the oldest first.
+    pub fn points(&self, now: &Moment) -> impl ExactSizeIterator<Item = Point> {
+        let day_ago = seconds(now.unix_milliseconds()).saturating_sub(DAY);
+        let old = self.points.partition_point(|point| point.start() < day_ago);
+        self.points[old..].iter().map(|point| point.unpack())
     }
 
     /// The latest failed walks, the oldest first.

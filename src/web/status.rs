@@ -48,7 +48,7 @@ impl Sources<'_> {
     pub(super) fn page(&self, query: Option<&str>) -> Face {
         let query = Query::parse(query);
         let paths = &self.facts.paths;
-        match self.status(&query) {
+        match self.status(&query, true) {
             Ok(status) => Ok(html::page(&status, &query, paths, self.telemetry_path).into_string()),
             Err(_) => Err(html::no_such_organization(paths, self.telemetry_path).into_string()),
         }
@@ -56,13 +56,13 @@ impl Sources<'_> {
 
     /// The JSON for the query of a request.
     pub(super) fn json(&self, query: Option<&str>) -> Face {
-        match self.status(&Query::parse(query)) {
+        match self.status(&Query::parse(query), false) {
             Ok(status) => Ok(json::write(&status)),
             Err(_) => Err(json::no_such_organization()),
         }
     }
 
-    fn status(&self, query: &Query) -> Result<Status, model::NoSuchOrganization> {
-        Status::read(self.board, self.telemetry, self.telemetry_path, self.facts, query, &self.now)
+    fn status(&self, query: &Query, trends: bool) -> Result<Status, model::NoSuchOrganization> {
+        Status::read(self, query, trends)
     }
 }

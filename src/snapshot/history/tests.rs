@@ -74,7 +74,7 @@ async fn a_point_has_the_totals_of_its_snapshot() {
         service_accounts: Some(7),
         people_outside_scim: Some(5),
     };
-    assert_eq!(history.points().collect::<Vec<_>>(), [point]);
+    assert_eq!(history.points(&moment(START)).collect::<Vec<_>>(), [point]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn what_the_api_did_not_tell_is_absent_and_not_zero() {
     let history = History::default().with_snapshot(&snapshot(START, figures), None);
     let point =
         Point { start: START, users: 4, owners: None, service_accounts: None, people_outside_scim: None };
-    assert_eq!(history.points().collect::<Vec<_>>(), [point]);
+    assert_eq!(history.points(&moment(START)).collect::<Vec<_>>(), [point]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,8 +93,13 @@ async fn a_day_of_walks_every_five_minutes_is_kept_whole() {
     for walk in 0..600 {
         history = history.with_snapshot(&of_users(START + walk * 300, walk), Some(&Changes::default()));
     }
-    let points: Vec<Point> = history.points().collect();
+    let last = START + 599 * 300;
+    let points: Vec<Point> = history.points(&moment(last)).collect();
     assert_eq!((points.len(), points[0].users, points[288].users), (289, 311, 599));
+    // What is a day old goes, whether walks succeed or not.
+    let later: Vec<Point> = history.points(&moment(last + 86_400 - 300)).collect();
+    assert_eq!((later.len(), later[0].users), (2, 598));
+    assert_eq!(history.points(&moment(last + 86_401)).len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,10 +108,10 @@ async fn many_walks_are_thinned_evenly_and_the_newest_is_always_there() {
     for walk in 0..20_000 {
         history = history.with_snapshot(&of_users(START + walk * 5, walk), Some(&Changes::default()));
         assert!(history.points.len() <= MOST_POINTS);
-        assert_eq!(history.points().last().unwrap().users, walk);
+        assert_eq!(history.points(&moment(START + walk * 5)).last().unwrap().users, walk);
         assert!(history.points.capacity() <= MOST_POINTS + 1);
     }
-    let points: Vec<Point> = history.points().collect();
+    let points: Vec<Point> = history.points(&moment(START + 19_999 * 5)).collect();
     let apart: Vec<u64> = points.windows(2).map(|pair| pair[1].start - pair[0].start).collect();
     assert!(points.len() > MOST_POINTS / 3, "{}", points.len());
     assert!(apart[..apart.len() - 1].iter().all(|apart| (300..=900).contains(apart)), "{apart:?}");
@@ -139,7 +144,7 @@ async fn before_the_first_snapshot_nothing_is_known_and_a_new_baseline_begins_an
         .with_snapshot(&of_users(START + 60, 5), None);
     let changes = history.changes(&moment(START + 60)).unwrap();
     assert_eq!((changes.since, changes.owners_granted), (START + 60, 0));
-    assert_eq!(history.points().map(|point| point.users).collect::<Vec<_>>(), [5]);
+    assert_eq!(history.points(&moment(START + 60)).map(|point| point.users).collect::<Vec<_>>(), [5]);
     assert_eq!((history.failures().len(), history.failing_since()), (1, None));
 }
 
@@ -177,7 +182,7 @@ proptest! {
             let changes = added(1);
             history = history.with_snapshot(&of_users(at, users), (!baseline).then_some(&changes));
             prop_assert!(history.points.len() <= MOST_POINTS && history.spans.len() <= 98);
-            let starts: Vec<u64> = history.points().map(|point| point.start).collect();
+            let starts: Vec<u64> = history.points(&moment(at)).map(|point| point.start).collect();
             prop_assert!(starts.is_sorted());
             let _ = history.changes(&moment(at));
         }

@@ -161,6 +161,12 @@ impl Figures {
         }
     }
 
+    /// Whether it is known of everybody that he is not banned.
+    pub(super) fn nobody_is_banned(&self) -> bool {
+        let told = self.fields.iter().any(|field| field.field == "user.banned" && field.users == self.users);
+        self.users == 0 || told && self.status.banned == Some(0)
+    }
+
     /// People whom SCIM manages, whom it does not, and of whom that is not known.
     pub(super) fn people_by_scim(&self) -> Option<&Scim> {
         self.scim.iter().find(|scim| scim.account_type == AccountType::User.label())

@@ -10,11 +10,10 @@ use serde::Serialize;
 
 use super::figures::Figures;
 use super::time::Time;
-use super::{Facts, words};
+use super::{Sources, words};
 use crate::clock::Moment;
 use crate::roster::Change;
-use crate::snapshot::{self, Activity, Board, OrganizationState, RecentChanges, Snapshot, Timing};
-use crate::telemetry::Telemetry;
+use crate::snapshot::{self, Activity, OrganizationState, RecentChanges, Snapshot, Timing};
 use crate::web::paths::Paths;
 
 /// The version of the form of the JSON.
@@ -240,15 +239,14 @@ struct Reading {
 }
 
 impl Status {
-    /// The status at `now`, with the details of one organization: the one that was asked for, or the only one.
+    /// The status at `now`, with the details of one organization: the one that was asked for, or the only one. `trends`
+    /// says whether a list of a few has their lines of the last day.
     pub(super) fn read(
-        board: &Board,
-        telemetry: &Telemetry,
-        telemetry_path: &str,
-        facts: &Facts,
+        sources: &Sources<'_>,
         query: &Query,
-        now: &Moment,
+        trends: bool,
     ) -> Result<Self, NoSuchOrganization> {
+        let Sources { board, telemetry, telemetry_path, facts, now } = sources;
         let organizations = board.organizations();
         let mut readings = organizations.iter().map(|organization| Reading {
             name: organization.name.clone(),
@@ -257,9 +255,10 @@ impl Status {
             activity: organization.activity(),
         });
         let alone = organizations.len() == 1;
+        let trends = trends && query.organization.is_none() && (2..=FEW).contains(&organizations.len());
         let (mut summary, mut lines, mut detail) = (Summary::default(), Vec::new(), None);
         for reading in &mut readings {
-            let line = reading.line(&facts.paths, (2..=FEW).contains(&organizations.len()), now);
+            let line = reading.line(&facts.paths, trends, now);
             summary.add(&line);
             let wanted = match &query.organization {
                 Some(name) => *name == reading.name,
@@ -388,7 +387,7 @@ impl Reading {
         }
     }
 
-    fn line(&self, paths: &Paths, few: bool, now: &Moment) -> Organization {
+    fn line(&self, paths: &Paths, trend: bool, now: &Moment) -> Organization {
         let snapshot = self.snapshot(now);
         let figures = snapshot.map(|snapshot| &snapshot.figures);
         let users = |wanted| crate::composition::total(&figures?.users, wanted);
@@ -408,7 +407,7 @@ impl Reading {
             next_walk_time: self.next_walk(),
             walking: matches!(&*self.activity, Activity::Walking { .. }),
             users_trend: match snapshot {
-                Some(_) if few => self.state.history.points().map(Point::of).collect(),
+                Some(_) if trend => self.state.history.points(now).map(Point::of).collect(),
                 _ => Vec::new(),
             },
         }
@@ -455,7 +454,7 @@ impl Reading {
             ),
             figures: snapshot.map(Figures::of),
             trend: match snapshot {
-                Some(_) => history.points().map(Point::of).collect(),
+                Some(_) => history.points(now).map(Point::of).collect(),
                 None => Vec::new(),
             },
             changes: history.changes(now).map(|changes| Changes::of(&changes)),

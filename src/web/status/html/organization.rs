@@ -94,8 +94,11 @@ fn under_way(walk: &Progress) -> String {
         counted(walk.pages, "page"),
         counted(walk.users, "user")
     );
-    if let Some(ratio) = walk.ratio {
-        words.push_str(&format!(", {} of the last walk's", percent(ratio)));
+    match walk.ratio {
+        Some(ratio) if ratio < 1.0 => words.push_str(&format!(", {} of the last walk's", percent(ratio))),
+        // How many more there are is not known before the end.
+        Some(_) => words.push_str(", no fewer than the last walk's"),
+        None => {}
     }
     if let Some(left) = walk.seconds_left {
         words.push_str(&format!(", about {} left", exactly(left.ceil())));
@@ -147,7 +150,7 @@ fn headlines(figures: &Figures) -> Markup {
                 (headline("People outside SCIM", people.and_then(|people| people.not_managed), &scim_note))
                 @if let Some(stale) = stale {
                     @let all = stale.used.zip(stale.never).map(|(used, never)| used + never);
-                    (headline(&format!("Keys unused for {}", stale.older_than), all, &match stale.never {
+                    (headline(&format!("No API key use for {}", stale.older_than), all, &match stale.never {
                         Some(never) => format!("{} of them never used", grouped(never)),
                         None => "never used: unknown".to_owned(),
                     }))
@@ -185,11 +188,10 @@ fn trend(points: &[Point], now: Time) -> Markup {
         section aria-labelledby="trend" {
             h2 id="trend" { "Trend" }
             @match first {
-                None => p class="none" { "It begins with the second snapshot of this process." },
+                None => p class="none" { "It begins with the second snapshot within a day." },
                 Some(first) => {
                     p class="note" {
-                        (grouped(points.len() as u64)) " snapshots since " (moment(first.time, now))
-                        ", kept in memory for a day at most"
+                        "Snapshots since " (moment(first.time, now)) ", at most 300, kept in memory for a day at most"
                     }
                     div class="multiples" {
                         @for (title, id, value) in lines { (multiple(title, id, points, value, now)) }
@@ -306,6 +308,26 @@ fn failed_walks(walks: &[Walk], now: Time) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_that_meets_more_than_the_last_one_is_not_at_its_end() {
+        for (ratio, words) in [
+            (None, ""),
+            (Some(0.4), ", 40% of the last walk's"),
+            (Some(0.999_9), ", 99.9% of the last walk's"),
+            (Some(1.0), ", no fewer than the last walk's"),
+        ] {
+            let start_time = Time::from_seconds(0);
+            let walk =
+                Progress { start_time, elapsed_seconds: 3.5, pages: 1, users: 40, ratio, seconds_left: None };
+            assert_eq!(under_way(&walk), format!("Walk under way for 3 s: 1 page, 40 users{words}"));
         }
     }
 }

@@ -16,9 +16,10 @@ pub(super) fn page(status: &Status, query: &Query, paths: &Paths) -> Markup {
             h1 { "Organizations" }
             p class="lead" {
                 (number(summary.fresh as u64)) " of " (number(summary.organizations as u64))
-                " organizations are fresh. "
+                " organizations fresh. "
                 @if let Some(users) = summary.users {
-                    (number(users)) " users are counted in " (number(summary.with_figures as u64)) " of them."
+                    (number(users)) (if users == 1 { " user" } else { " users" }) " counted in "
+                    (number(summary.with_figures as u64)) " of them."
                 } @else { "There are no figures." }
             }
             (states(status, query, paths))

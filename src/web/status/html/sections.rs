@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{ago, fact, known, moment, number};
 use crate::web::paths::Paths;
 use crate::web::status::charts::{Part, bar, labelled_bar};
-use crate::web::status::figures::{Figures, Named, Role, part};
+use crate::web::status::figures::{Figures, Named, Role, Scim, part};
 use crate::web::status::model::Status;
 use crate::web::status::time::{Time, exactly};
 use crate::web::status::words::{grouped, percent};
@@ -98,7 +98,7 @@ pub(super) fn scim(figures: &Figures) -> Markup {
     });
     let all = managed + others + unknown;
     let description = format!(
-        "Of {} people, {} are managed through SCIM, {} are not, and of {} it is unknown.",
+        "People: {}. Managed through SCIM: {}, not managed: {}, unknown: {}.",
         grouped(all),
         grouped(managed),
         grouped(others),
@@ -117,7 +117,7 @@ pub(super) fn scim(figures: &Figures) -> Markup {
                         &[("first", managed), ("second", others), ("unknown", unknown)], all))
                     (legend(&[("first", "Managed"), ("second", "Not managed"), ("unknown", "Unknown")]))
                 }
-                None => p class="none" { "The API does not say who is managed." },
+                None => p class="none" { (no_share(people)) },
             }
             table {
                 caption class="unseen" { "Users by account type and SCIM management" }
@@ -144,6 +144,16 @@ pub(super) fn scim(figures: &Figures) -> Markup {
     }
 }
 
+/// Why there is no share of people in SCIM.
+fn no_share(people: Option<&Scim>) -> &'static str {
+    match people {
+        None => "The API does not say which accounts are people's.",
+        Some(Scim { managed: None, .. }) => "The API does not say who is managed.",
+        Some(Scim { unknown: 0, .. }) => "No account is known to be a person's.",
+        Some(_) => "Of no person it is known whether SCIM manages the account.",
+    }
+}
+
 /// How long API keys have not been used.
 pub(super) fn api_keys(figures: &Figures) -> Markup {
     let most = figures
@@ -154,16 +164,16 @@ pub(super) fn api_keys(figures: &Figures) -> Markup {
         .unwrap_or_default();
     html! {
         section class="broad" aria-labelledby="keys" {
-            h2 id="keys" { "API keys" }
+            h2 id="keys" { "API key use" }
             @if figures.api_keys_stale.is_empty() {
                 p class="none" { "The API does not say when keys were used." }
             } @else {
                 (legend(&[("first", "Last used so long ago"), ("second", "Never used, and added so long ago")]))
                 table {
-                    caption class="unseen" { "Users with an unused API key, by age" }
+                    caption class="unseen" { "Users by the time without use of an API key" }
                     thead {
                         tr {
-                            th scope="col" { "Unused for" }
+                            th scope="col" { "No use for" }
                             th scope="col" class="number" { "Used before" }
                             th scope="col" class="number" { "Never used" }
                             th scope="col" class="number" { "Of service accounts" }
@@ -278,9 +288,12 @@ pub(super) fn fields(figures: &Figures) -> Markup {
 
 /// Everything else that is counted.
 pub(super) fn others(figures: &Figures, now: Time) -> Markup {
-    let newest = |time: Option<Time>| {
+    let newest = |time: Option<Time>, there_is_none: bool| {
         html! {
-            @match time { Some(time) => (ago(time, now)), None => span class="none" { "none" } }
+            @match time {
+                Some(time) => (ago(time, now)),
+                None => span class="none" { (if there_is_none { "none" } else { "unknown" }) },
+            }
         }
     };
     html! {
@@ -290,8 +303,8 @@ pub(super) fn others(figures: &Figures, now: Time) -> Markup {
                 @for recent in &figures.recently_added {
                     (fact(&format!("Added within {}", recent.within), &number(recent.users)))
                 }
-                (fact("Newest user added", &newest(figures.last_added_time)))
-                (fact("Latest ban of those banned", &newest(figures.last_banned_time)))
+                (fact("Newest user added", &newest(figures.last_added_time, figures.users == 0)))
+                (fact("Latest ban of those banned", &newest(figures.last_banned_time, figures.nobody_is_banned())))
                 (fact("Users without a project", &known(figures.users_without_project)))
                 (fact("Default users", &known(figures.default_users)))
                 (fact("Scale tier purchasers", &known(figures.scale_tier_purchasers)))

@@ -110,7 +110,7 @@ fn at_a_term(term: &str) -> Option<(&'static str, Labels<'_>)> {
         "In the walk: cursors whose user had gone" => {
             ("openai_org_snapshot_anomalies", vec![("kind", "cursor_gone")])
         }
-        _ => match (term.strip_prefix("Keys unused for "), term.strip_prefix("Added within ")) {
+        _ => match (term.strip_prefix("No API key use for "), term.strip_prefix("Added within ")) {
             (Some(age), _) => ("openai_org_users_api_key_stale", vec![("older_than", age)]),
             (_, Some(within)) => ("openai_org_users_recently_added", vec![("within", within)]),
             _ => return None,
