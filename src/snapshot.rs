@@ -3,6 +3,7 @@
 //! It must not know how a walk is made, or how a figure is written down.
 
 mod history;
+mod totals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::walk::{CompletedWalk, FailedWalk, Way};
 
 pub use crate::walk::{Anomalies, Boundaries, Meter, Summary};
 pub use history::{Failure, History, Point, RecentChanges};
+pub use totals::UserTotals;
 
 /// The result of a completed walk.
 #[derive(Debug, Clone, PartialEq)]

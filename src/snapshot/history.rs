@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use super::{LastWalk, Snapshot};
+use super::{LastWalk, Snapshot, UserTotals};
 use crate::clock::Moment;
-use crate::composition::{Figures, total};
 use crate::roster::{Change, Changes, Grant};
 
 /// Nothing older is remembered, in seconds.
@@ -218,30 +217,16 @@ impl History {
     }
 }
 
-impl Point {
-    /// The totals of `figures` of a walk that began at `start`, in Unix seconds.
-    fn of(start: u64, figures: &Figures) -> Self {
-        Self {
-            start,
-            users: total(&figures.users, [None; 4]).unwrap_or_default(),
-            owners: total(&figures.users, [Some("owner"), None, None, None]),
-            service_accounts: total(&figures.users, [None, Some("service_account"), None, None]),
-            people_outside_scim: total(&figures.users, [None, Some("user"), Some("false"), None]),
-        }
-    }
-}
-
 impl Packed {
     fn of(snapshot: &Snapshot) -> Self {
-        let start = snapshot.summary.start.unix_milliseconds() / 1_000;
-        let point = Point::of(start, &snapshot.figures);
+        let totals = UserTotals::of(&snapshot.figures);
         let known = |users: Option<u64>| users.map_or(UNKNOWN, number);
         Self([
-            number(point.start),
-            number(point.users),
-            known(point.owners),
-            known(point.service_accounts),
-            known(point.people_outside_scim),
+            seconds(snapshot.summary.start.unix_milliseconds()),
+            number(totals.users),
+            known(totals.owners),
+            known(totals.service_accounts),
+            known(totals.people_outside_scim),
         ])
     }
 

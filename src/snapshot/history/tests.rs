@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::admin_api::{Field, User};
 use crate::clock::Clock;
-use crate::composition::Row;
+use crate::composition::{Figures, Row};
 use crate::roster::{Builder, Roster};
 use crate::snapshot::{Anomalies, Summary};
 

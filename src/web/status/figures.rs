@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::time::Time;
 use crate::composition::{AccountType, Figures as Series, Row, total};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, UserTotals};
 
 /// The figures of one organization.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -120,15 +120,14 @@ pub(super) struct Anomaly {
 impl Figures {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let series = &snapshot.figures;
-        let users = total(&series.users, [None; 4]).unwrap_or_default();
-        let managed = |managed| total(&series.users, [None, Some("user"), Some(managed), None]);
+        let totals = UserTotals::of(series);
         Self {
-            users,
-            owners: total(&series.users, [Some("owner"), None, None, None]),
-            service_accounts: total(&series.users, [None, Some("service_account"), None, None]),
+            users: totals.users,
+            owners: totals.owners,
+            service_accounts: totals.service_accounts,
             roles: roles(series),
             scim: scim(series),
-            people_scim_managed_ratio: ratio(managed("true"), managed("false")),
+            people_scim_managed_ratio: people_scim_managed_ratio(&totals),
             status: Status::of(series),
             api_key_use: api_key_use(series),
             api_keys_stale: stale(series),
@@ -147,7 +146,7 @@ impl Figures {
                 .map(|Named { name, users: carried }| Field {
                     field: name,
                     users: carried,
-                    ratio: part(carried, users),
+                    ratio: part(carried, totals.users),
                 })
                 .collect(),
             unreadable_records: series.unreadable,
@@ -300,10 +299,10 @@ fn projects(series: &Series) -> Option<u64> {
     (carried && !told_apart.contains(&"other")).then_some(told_apart.len() as u64)
 }
 
-/// The part that `some` is of both, where both are known and not nobody.
-pub(super) fn ratio(some: Option<u64>, others: Option<u64>) -> Option<f64> {
-    let (some, others) = (some?, others?);
-    part(some, some + others)
+/// Of the people (no service accounts) of whom it is known, the part that SCIM manages.
+pub(super) fn people_scim_managed_ratio(totals: &UserTotals) -> Option<f64> {
+    let (managed, others) = (totals.people_in_scim?, totals.people_outside_scim?);
+    part(managed, managed + others)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a part needs no 64 bits")]

@@ -3,18 +3,20 @@
 //! The state of each organization is read once. Figures go when their snapshot is withdrawn, as they do behind the
 //! telemetry path.
 
-use std::sync::Arc;
+mod query;
+mod reading;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub(super) use query::Query;
+
+use super::Sources;
 use super::figures::Figures;
 use super::time::Time;
-use super::{Sources, words};
-use crate::clock::Moment;
-use crate::roster::Change;
-use crate::snapshot::{self, Activity, OrganizationState, RecentChanges, Snapshot, Timing};
-use crate::web::paths::Paths;
+use crate::snapshot::OrganizationState;
+use reading::Reading;
 
 /// The version of the form of the JSON.
 const VERSION: u32 = 1;
@@ -217,26 +219,9 @@ pub(super) struct ChangeKind {
     pub(super) users: u64,
 }
 
-/// Which part is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Query {
-    /// The organization to be shown with everything.
-    pub(super) organization: Option<String>,
-    /// The only state to be listed.
-    pub(super) state: Option<State>,
-}
-
 /// There is no organization with the name that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoSuchOrganization;
-
-/// One reading of an organization: whatever is said of it comes from here.
-struct Reading {
-    name: String,
-    timing: Timing,
-    state: Arc<OrganizationState>,
-    activity: Arc<Activity>,
-}
 
 impl Status {
     /// The status at `now`, with the details of one organization: the one that was asked for, or the only one. `trends`
@@ -248,12 +233,7 @@ impl Status {
     ) -> Result<Self, NoSuchOrganization> {
         let Sources { board, telemetry, telemetry_path, facts, now } = sources;
         let organizations = board.organizations();
-        let mut readings = organizations.iter().map(|organization| Reading {
-            name: organization.name.clone(),
-            timing: organization.timing(),
-            state: organization.state(),
-            activity: organization.activity(),
-        });
+        let mut readings = organizations.iter().map(|organization| Reading::of(organization));
         let alone = organizations.len() == 1;
         let trends = trends && query.organization.is_none() && (2..=FEW).contains(&organizations.len());
         let (mut summary, mut lines, mut detail) = (Summary::default(), Vec::new(), None);
@@ -365,185 +345,6 @@ impl State {
             Self::FirstWalk => "first_walk",
             Self::NoFigures => "no_figures",
         }
-    }
-}
-
-impl Reading {
-    fn snapshot(&self, now: &Moment) -> Option<&Snapshot> {
-        self.state.fresh_snapshot(now, self.timing.max_age)
-    }
-
-    /// When the figures were withdrawn, if they are.
-    fn withdrawn(&self, now: &Moment) -> Option<Time> {
-        let snapshot = self.state.snapshot.as_ref()?;
-        let withdrawn = self.snapshot(now).is_none();
-        withdrawn.then(|| Time::from(&snapshot.summary.start).plus(self.timing.max_age))
-    }
-
-    fn next_walk(&self) -> Option<Time> {
-        match &*self.activity {
-            Activity::Waiting { next } => next.as_ref().map(Time::from),
-            Activity::Walking { .. } => None,
-        }
-    }
-
-    fn line(&self, paths: &Paths, trend: bool, now: &Moment) -> Organization {
-        let snapshot = self.snapshot(now);
-        let figures = snapshot.map(|snapshot| &snapshot.figures);
-        let users = |wanted| crate::composition::total(&figures?.users, wanted);
-        let scim = |managed| users([None, Some("user"), Some(managed), None]);
-        let state = State::of(&self.state, snapshot.is_some());
-        Organization {
-            name: self.name.clone(),
-            state,
-            words: words::state(state, &self.facts(now)),
-            link: paths.link(&format!("/?organization={}", words::quoted(&self.name))),
-            users: figures.map(|_| users([None; 4]).unwrap_or_default()),
-            owners: users([Some("owner"), None, None, None]),
-            service_accounts: users([None, Some("service_account"), None, None]),
-            people_scim_managed_ratio: super::figures::ratio(scim("true"), scim("false")),
-            snapshot_time: snapshot.map(|snapshot| (&snapshot.summary.start).into()),
-            snapshot_age_seconds: snapshot.map(|snapshot| now.since(&snapshot.summary.start).as_secs_f64()),
-            next_walk_time: self.next_walk(),
-            walking: matches!(&*self.activity, Activity::Walking { .. }),
-            users_trend: match snapshot {
-                Some(_) if trend => self.state.history.points(now).map(Point::of).collect(),
-                _ => Vec::new(),
-            },
-        }
-    }
-
-    /// What the words on the state say.
-    fn facts(&self, now: &Moment) -> words::Facts {
-        let last = self.state.last_walk.as_ref();
-        words::Facts {
-            now: now.into(),
-            snapshot: self.snapshot(now).map(|snapshot| SnapshotFacts::of(snapshot, now)),
-            withdrawn: self.withdrawn(now),
-            failure: last.and_then(|walk| walk.failure),
-            http_status: self.state.history.failures().last().and_then(|failure| failure.status),
-            failing_since: self.state.history.failing_so_since().map(Time::from),
-            walking: matches!(&*self.activity, Activity::Walking { .. }),
-        }
-    }
-
-    fn detail(&self, state: State, words: &str, now: &Moment) -> Detail {
-        let (snapshot, history) = (self.snapshot(now), &self.state.history);
-        let failures = history.failures();
-        let is_last = |walk: &snapshot::LastWalk| failures.last().filter(|failure| failure.walk == *walk);
-        Detail {
-            name: self.name.clone(),
-            state,
-            words: words.to_owned(),
-            poll_interval_seconds: self.timing.interval.as_secs_f64(),
-            snapshot_max_age_seconds: self.timing.max_age.as_secs_f64(),
-            snapshot: snapshot.map(|snapshot| SnapshotFacts::of(snapshot, now)),
-            withdrawn_time: self.withdrawn(now),
-            last_success_time: self.state.last_success.as_ref().map(Time::from),
-            last_walk: self
-                .state
-                .last_walk
-                .as_ref()
-                .map(|walk| Walk::of(walk, is_last(walk).and_then(|failure| failure.status))),
-            failing_since_time: history.failing_since().map(Time::from),
-            next_walk_time: self.next_walk(),
-            walk_under_way: Progress::of(
-                &self.activity,
-                self.state.roster.as_ref().map(|roster| roster.len()),
-                now,
-            ),
-            figures: snapshot.map(Figures::of),
-            trend: match snapshot {
-                Some(_) => history.points(now).map(Point::of).collect(),
-                None => Vec::new(),
-            },
-            changes: history.changes(now).map(|changes| Changes::of(&changes)),
-            failed_walks: failures
-                .iter()
-                .rev()
-                .map(|failure| Walk::of(&failure.walk, failure.status))
-                .collect(),
-        }
-    }
-}
-
-impl SnapshotFacts {
-    fn of(snapshot: &Snapshot, now: &Moment) -> Self {
-        let summary = &snapshot.summary;
-        Self {
-            start_time: (&summary.start).into(),
-            end_time: (&summary.end).into(),
-            age_seconds: now.since(&summary.start).as_secs_f64(),
-            duration_seconds: summary.duration().as_secs_f64(),
-            pages: summary.pages,
-        }
-    }
-}
-
-impl Walk {
-    fn of(walk: &snapshot::LastWalk, http_status: Option<u16>) -> Self {
-        let result = walk.failure.unwrap_or("success");
-        Self {
-            end_time: (&walk.end).into(),
-            result,
-            http_status,
-            words: words::result(result).to_owned(),
-            duration_seconds: walk.duration.as_secs_f64(),
-            pages: walk.pages,
-        }
-    }
-}
-
-impl Progress {
-    /// The walk under way, compared with one of so many `users_before`.
-    #[expect(clippy::cast_precision_loss, reason = "users stay within 2^53")]
-    fn of(activity: &Activity, users_before: Option<usize>, now: &Moment) -> Option<Self> {
-        let Activity::Walking { start, meter } = activity else { return None };
-        let (pages, users, elapsed) = (meter.pages(), meter.users(), now.since(start).as_secs_f64());
-        let before = users_before.filter(|users| *users > 0).map(|users| users as f64);
-        let met = users as f64;
-        let left = |before: f64| (users > 0 && met < before).then(|| elapsed * (before - met) / met);
-        Some(Self {
-            start_time: start.into(),
-            elapsed_seconds: elapsed,
-            pages,
-            users,
-            ratio: before.map(|before| (met / before).min(1.0)),
-            seconds_left: before.and_then(left),
-        })
-    }
-}
-
-impl Point {
-    fn of(point: snapshot::Point) -> Self {
-        let snapshot::Point { start, users, owners, service_accounts, people_outside_scim } = point;
-        Self { time: Time::from_seconds(start), users, owners, service_accounts, people_outside_scim }
-    }
-}
-
-impl Changes {
-    fn of(changes: &RecentChanges) -> Self {
-        let kinds = Change::ALL.iter().zip(changes.users);
-        Self {
-            since_time: Time::from_seconds(changes.since),
-            kinds: kinds.map(|(change, users)| ChangeKind { change: change.label(), users }).collect(),
-            owners_granted: changes.owners_granted,
-        }
-    }
-}
-
-impl Query {
-    /// What the query of a request asks for; what is not known in it is overlooked.
-    pub(super) fn parse(query: Option<&str>) -> Self {
-        let mut parsed = Self::default();
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            match &*name {
-                "organization" => parsed.organization = Some(value.into_owned()),
-                "state" => parsed.state = State::ALL.into_iter().find(|state| state.name() == value),
-                _ => {}
-            }
-        }
-        parsed
     }
 }
 

@@ -119,27 +119,8 @@ pub(super) fn scim(figures: &Figures) -> Markup {
                 }
                 None => p class="none" { (no_share(people)) },
             }
-            table {
-                caption class="unseen" { "Users by account type and SCIM management" }
-                thead {
-                    tr {
-                        th scope="col" { "Accounts" }
-                        th scope="col" class="number" { "Managed" }
-                        th scope="col" class="number" { "Not" }
-                        th scope="col" class="number" { "Unknown" }
-                    }
-                }
-                tbody {
-                    @for scim in &figures.scim {
-                        tr {
-                            th scope="row" { (accounts(scim.account_type)) }
-                            td class="number" { (known(scim.managed)) }
-                            td class="number" { (known(scim.not_managed)) }
-                            td class="number" { (number(scim.unknown)) }
-                        }
-                    }
-                }
-            }
+            (by_account("Users by account type and SCIM management", true, ["Managed", "Not"],
+                figures.scim.iter().map(|scim| (scim.account_type, [scim.managed, scim.not_managed], scim.unknown))))
         }
     }
 }
@@ -194,24 +175,35 @@ pub(super) fn api_keys(figures: &Figures) -> Markup {
                     }
                 }
             }
-            table {
-                caption { "Last use of a key; the API does not say who holds one" }
-                thead {
-                    tr {
-                        th scope="col" { "Accounts" }
-                        th scope="col" class="number" { "Used" }
-                        th scope="col" class="number" { "Never" }
-                        th scope="col" class="number" { "Unknown" }
-                    }
+            (by_account("Last use of a key; the API does not say who holds one", false, ["Used", "Never"],
+                figures.api_key_use.iter().map(|row| (row.account_type, [row.used, row.never], row.unknown))))
+        }
+    }
+}
+
+/// Users by account type: of two kinds, and those of whom it is unknown.
+fn by_account(
+    caption: &str,
+    unseen: bool,
+    kinds: [&str; 2],
+    rows: impl Iterator<Item = (&'static str, [Option<u64>; 2], u64)>,
+) -> Markup {
+    html! {
+        table {
+            caption class=[unseen.then_some("unseen")] { (caption) }
+            thead {
+                tr {
+                    th scope="col" { "Accounts" }
+                    @for kind in kinds { th scope="col" class="number" { (kind) } }
+                    th scope="col" class="number" { "Unknown" }
                 }
-                tbody {
-                    @for key_use in &figures.api_key_use {
-                        tr {
-                            th scope="row" { (accounts(key_use.account_type)) }
-                            td class="number" { (known(key_use.used)) }
-                            td class="number" { (known(key_use.never)) }
-                            td class="number" { (number(key_use.unknown)) }
-                        }
+            }
+            tbody {
+                @for (account_type, users, unknown) in rows {
+                    tr {
+                        th scope="row" { (accounts(account_type)) }
+                        @for users in users { td class="number" { (known(users)) } }
+                        td class="number" { (number(unknown)) }
                     }
                 }
             }
