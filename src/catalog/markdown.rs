@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    ANOMALY_KINDS, API_CODES, Family, Kind, Part, RETRY_REASONS, STATE_WRITE_RESULTS, TLS_HANDSHAKE_REASONS,
-    WALK_RESULTS, all,
+    ANOMALY_KINDS, API_CODES, CLOSED_EARLY_REASONS, Family, Kind, Part, RETRY_REASONS, STATE_WRITE_RESULTS,
+    TLS_HANDSHAKE_REASONS, WALK_RESULTS, all,
 };
 
 /// The whole of `docs/metrics.md`.
@@ -36,6 +36,7 @@ pub fn markdown() -> String {
             "`reason` of `openai_org_exporter_tls_handshake_errors_total`, where TLS is served",
             TLS_HANDSHAKE_REASONS,
         ),
+        ("`reason` of `openai_org_exporter_http_connections_closed_early_total`", CLOSED_EARLY_REASONS),
         ("`result` of `openai_org_exporter_state_writes_total`", &STATE_WRITE_RESULTS),
     ] {
         let _ = writeln!(page, "- {label}: `{}`", values.join("`, `"));
