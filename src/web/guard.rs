@@ -6,7 +6,6 @@
 //! that do not answer longer than [`LONGEST_LOOK`].
 
 mod client_certificates;
-mod complaints;
 mod files;
 mod handshake;
 mod headers;
@@ -14,6 +13,7 @@ mod names;
 mod password;
 mod pem;
 mod rate_limit;
+mod refusal;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -26,8 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, HeaderMap};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
@@ -40,16 +39,17 @@ pub use headers::{ExtraHeader, HeaderError};
 pub use names::{CipherSuite, ClientAuthType, Curve, NameError, TlsVersion};
 pub use password::{MOST_COST, PasswordHash, PasswordHashError};
 pub use rate_limit::RateLimit;
+pub use refusal::Refusal;
 pub use settings::GuardSettings;
 pub use tls::{Authorities, Identity, IdentityError, TlsOptions, TlsSettings};
 pub use transport::Transport;
 
-use complaints::Complaints;
 use rate_limit::Bucket;
 use users::{Credentials, Users, Verdict};
 
 use crate::clock::Clock;
 use crate::telemetry::Telemetry;
+use crate::web::complaints::Complaints;
 
 /// The time between two looks at the files.
 pub const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -94,17 +94,6 @@ struct Looked {
     pending: Option<JoinHandle<Option<GuardReading>>>,
     /// Whether it was told so.
     hangs: bool,
-}
-
-/// Why a request is not answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Too many came before; this is the time until the next is answered.
-    TooMany(Duration),
-    /// It has no user, or another password.
-    Unauthorized,
-    /// Too many passwords wait to be compared.
-    Busy,
 }
 
 impl Guard {
@@ -196,7 +185,8 @@ impl Guard {
         if let Err(refusal) = outcome
             && let Some(left_out) = self.0.complaints.due(refusal.reason())
         {
-            tracing::warn!(reason = refusal.reason(), left_out, "request refused");
+            let (reason, mend) = (refusal.reason(), refusal.mend());
+            tracing::warn!(reason, mend, left_out, "request refused");
         }
         outcome
     }
@@ -351,52 +341,6 @@ impl InForce {
             Verdict::Right => Ok(()),
             Verdict::Wrong => Err(Refusal::Unauthorized),
             Verdict::Busy => Err(Refusal::Busy),
-        }
-    }
-}
-
-impl Refusal {
-    /// The status of the answer.
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// Its body.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::TooMany(_) => "Too many requests.\n",
-            Self::Unauthorized => "Unauthorized.\n",
-            Self::Busy => "Too many passwords wait to be compared.\n",
-        }
-    }
-
-    /// Adds the headers that belong to it.
-    pub fn add_headers(self, headers: &mut HeaderMap) {
-        let seconds = match self {
-            Self::Unauthorized => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-                // Nobody tries one password after the other on a connection, and has all of them wait.
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-                return;
-            }
-            Self::TooMany(wait) => wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
-            Self::Busy => 1,
-        };
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        if self == Self::Busy {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::TooMany(_) => "too_many_requests",
-            Self::Unauthorized => "unauthorized",
-            Self::Busy => "busy",
         }
     }
 }

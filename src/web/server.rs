@@ -15,17 +15,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use self::answers::Answers;
 pub(super) use self::answers::{Asking, Turn};
 use self::connections::Connections;
 use super::Site;
+use super::complaints::Complaints;
 use super::listener::{Accepted, Listener};
-
-/// The time between two log lines about connections that cannot be accepted.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Limits of the server.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +106,7 @@ pub async fn serve<L: Into<Listener>>(listeners: Vec<L>, site: Arc<Site>, option
 }
 
 async fn accept(listener: Listener, server: Arc<Server>, connections: TaskTracker) {
-    let mut complained: Option<Instant> = None;
+    let complaints = Complaints::default();
     loop {
         match listener.accept().await {
             Ok(stream) => {
@@ -119,9 +117,15 @@ async fn accept(listener: Listener, server: Arc<Server>, connections: TaskTracke
             // It was there, and is gone.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-                    tracing::warn!(error = %error, "cannot accept a connection");
-                    complained = Some(Instant::now());
+                if let Some(left_out) = complaints.due("accept") {
+                    let address =
+                        listener.local_address().map(|address| address.to_string()).unwrap_or_default();
+                    let mend = if is_exhausted(&error) {
+                        "raise the limit of open files, or lower --web.max-connections"
+                    } else {
+                        "it is tried again"
+                    };
+                    tracing::warn!(address, error = %error, mend, left_out, "cannot accept a connection");
                 }
                 // Out of file descriptors, most likely: a connection that gives way sets one free. Accepting at once
                 // again would only spin.
