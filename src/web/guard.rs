@@ -3,7 +3,7 @@
 //! What is asked for stands in files that are read again when they change: looked at when a connection or a request
 //! comes, and not more often than every [`LOOK_EVERY`]. What became wrong changes nothing, and what would protect less
 //! waits for a reload that somebody asked for: a file that is just being written looks like that. Nobody waits for files
-//! that do not answer longer than [`LONGEST_LOOK`].
+//! that do not answer for longer than 2 s.
 
 mod client_certificates;
 mod files;
