@@ -212,7 +212,7 @@ async fn through<P: Pages>(
         match pass.run(None).await? {
             Ended::AllPages => return Ok(pass.into_counted()),
             Ended::Lost if may_start_over => may_start_over = false,
-            Ended::Lost | Ended::Met | Ended::Failed => {
+            Ended::Lost | Ended::Met | Ended::Failed | Ended::Odd => {
                 return Err(
                     pass.invalid("the place in the list was lost twice; users leave faster than pages come")
                 );

@@ -49,6 +49,8 @@ pub(super) enum Ended {
     Failed,
     /// Without a way back into the list.
     Lost,
+    /// At a page that is not followed by what stands behind its last user: such a list cannot be cut by its users.
+    Odd,
 }
 
 /// Where to go from here.
@@ -190,6 +192,13 @@ impl<'w, P: Pages> Pass<'w, P> {
             }
         }
         let next = self.next(page)?;
+        if let Next::Behind(cursor) = &next
+            && segment.is_some()
+            && !page.ends_unreadable
+            && page.users.last().is_none_or(|user| user.id != *cursor)
+        {
+            return Ok(Accepted { next: Next::Out(Ended::Odd), last_user: None });
+        }
         match &next {
             Next::Behind(cursor) if ahead.as_ref().is_some_and(|ahead| ahead.cursor == *cursor) => {}
             Next::Behind(cursor) if self.has_room_for(page.users.len()) => {
@@ -221,7 +230,7 @@ impl<'w, P: Pages> Pass<'w, P> {
     /// Remembers the way back from a page that was read from `place`, and says where to go from it.
     fn went_on(&mut self, place: Place, body: Body, accepted: Accepted) -> Next {
         match accepted {
-            Accepted { next: Next::Out(ended @ (Ended::Met | Ended::Failed)), .. } => {
+            Accepted { next: Next::Out(ended @ (Ended::Met | Ended::Failed | Ended::Odd)), .. } => {
                 self.trail.rest();
                 Next::Out(ended)
             }

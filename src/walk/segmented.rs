@@ -74,8 +74,10 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
             Err(Error::InvalidResponse(_) | Error::ClientError(_)) if number > 0 => Ended::Failed,
             ended => ended?,
         };
-        if number == 0 && matches!(ended, Ended::Lost | Ended::Failed) {
-            return Ok(Outcome::Lost);
+        match ended {
+            Ended::Odd => return Ok(Outcome::Broken),
+            Ended::Lost | Ended::Failed if number == 0 => return Ok(Outcome::Lost),
+            _ => {}
         }
         segments.take_back(number, pass, ended, &mut lock(&chain));
     }
@@ -100,7 +102,7 @@ impl<'w, P: Pages> Segments<'w, P> {
         match ended {
             Ended::Met => {}
             Ended::AllPages => chain.ended(number),
-            Ended::Lost | Ended::Failed => chain.fail(number),
+            Ended::Lost | Ended::Failed | Ended::Odd => chain.fail(number),
         }
         if number > 0 {
             self.found |= pass.has_begun();

@@ -18,6 +18,7 @@ const SHORTEST_TO_LIE_ABOUT: usize = 40;
 #[derive(Debug)]
 pub(crate) struct ChaoticApi {
     world: Arc<Mutex<World>>,
+    walkers: usize,
     walks: AtomicUsize,
     /// Users in the last published walk, as far as a lie would be noticed.
     baseline: AtomicUsize,
@@ -52,7 +53,7 @@ enum Lie {
 
 impl ChaoticApi {
     pub(crate) fn new(world: Arc<Mutex<World>>, mut rng: Rng) -> Self {
-        let answers_nothing = rng.bool();
+        let (answers_nothing, walkers) = (rng.bool(), rng.usize(1..=6));
         let temper = Temper {
             rng,
             page_size: 1,
@@ -64,7 +65,8 @@ impl ChaoticApi {
             lied: false,
             first_cursor: None,
         };
-        Self { world, walks: AtomicUsize::new(0), baseline: AtomicUsize::new(0), temper: Mutex::new(temper) }
+        let (walks, baseline, temper) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(temper));
+        Self { world, walkers, walks, baseline, temper }
     }
 
     /// How many walks have begun.
@@ -153,6 +155,10 @@ impl ChaoticApi {
 }
 
 impl Pages for ChaoticApi {
+    fn walkers(&self) -> usize {
+        self.walkers
+    }
+
     async fn list_users(&self, after: Option<&str>, number: u64, deadline: Instant) -> Result<Body, Error> {
         if number == 1 {
             self.begin_walk();

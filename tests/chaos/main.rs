@@ -48,6 +48,8 @@ pub(crate) struct Seen {
     published: usize,
     /// Published from walks during which the organization stood still.
     still: usize,
+    /// Published from walks in segments.
+    segmented: usize,
     failed: usize,
     held_back: usize,
     restarts: usize,
@@ -82,8 +84,12 @@ fn main() -> ExitCode {
         }
     }
     println!("chaos: {} seeds: {all:?}", seeds.count());
-    let dull =
-        all.published == 0 || all.still == 0 || all.failed == 0 || all.restarts == 0 || all.changes == 0;
+    let dull = all.published == 0
+        || all.still == 0
+        || all.segmented == 0
+        || all.failed == 0
+        || all.restarts == 0
+        || all.changes == 0;
     if dull {
         eprintln!("chaos: a run in which nothing goes wrong, or nothing goes right, shows nothing");
         return ExitCode::FAILURE;
@@ -185,6 +191,7 @@ impl Seen {
         self.walks += other.walks;
         self.published += other.published;
         self.still += other.still;
+        self.segmented += other.segmented;
         self.failed += other.failed;
         self.held_back += other.held_back;
         self.restarts += other.restarts;

@@ -42,6 +42,8 @@ impl Auditor {
     /// Audits what has just been published.
     pub(crate) fn audit(&mut self, state: &OrganizationState) {
         self.seen.published += 1;
+        let start = state.snapshot.as_ref().unwrap().summary.start;
+        self.seen.segmented += usize::from(state.last_sequential != Some(start));
         let everybody = self.users(state);
         self.changes(state, &everybody);
         self.published.push((state.roster.clone(), state.changes.clone()));

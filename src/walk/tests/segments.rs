@@ -176,6 +176,19 @@ async fn somebody_in_two_segments_throws_the_attempt_away() {
 }
 
 #[tokio::test]
+async fn a_page_that_leads_elsewhere_than_behind_its_last_user_throws_the_attempt_away() {
+    // The segment from the start would jump over c to f, and the chain would be unbroken.
+    for odd in [
+        page_with(&["a", "b"], r#""last_id":"f","has_more":true"#),
+        page_with::<&str>(&[], r#""last_id":"f","has_more":true"#),
+    ] {
+        let list = list(&ALL, 2).answering(1, Answer::Text(odd));
+        let pages = Parallel::new(list, 2).delayed(vec![0, 0, 9]);
+        assert_eq!(pages.counted_by(&["c", "g"]).await, (names(&ALL), Way::FellBack));
+    }
+}
+
+#[tokio::test]
 async fn a_boundary_on_a_page_with_unreadable_records_is_not_used() {
     let users = ["a", "?", "b", "c", "d", "e", "f"];
     let pages = Parallel::new(list(&users, 3), 3);
