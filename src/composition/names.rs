@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::admin_api::Field;
 
 /// The number of everything without a name.
@@ -17,7 +19,8 @@ const LONGEST_NAME: usize = 64;
 /// Names of one kind; each has a number that it keeps. Those that cannot be told apart share one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Names {
-    numbers: HashMap<Box<str>, usize>,
+    /// Hashed quickly: whoever makes names up to collide gets no more of them in here than `most`.
+    numbers: HashMap<Box<str>, usize, RandomState>,
     names: Vec<Box<str>>,
     /// How many are told apart; what comes after them is [`OTHER`].
     most: usize,
@@ -60,7 +63,7 @@ impl Names {
 
     /// No names yet, at most `most` to be told apart.
     pub fn new(most: usize) -> Self {
-        Self { numbers: HashMap::new(), names: Vec::new(), most }
+        Self { numbers: HashMap::default(), names: Vec::new(), most }
     }
 
     /// How many numbers are taken; all are below this.
@@ -84,12 +87,18 @@ impl Names {
 
     /// The number of the name in `field`.
     pub fn number(&mut self, field: &Field<Cow<'_, str>>) -> usize {
-        match field.value().map(|name| name.trim()) {
-            None | Some("" | "unknown") => UNKNOWN,
-            Some("other") => OTHER,
-            Some(name) if name.len() > LONGEST_NAME && name.chars().count() > LONGEST_NAME => OTHER,
-            Some(name) if is_private(name) => OTHER,
-            Some(name) => self.number_of(name),
+        let Some(name) = field.value() else { return UNKNOWN };
+        // What has a number was looked at when it got it.
+        self.numbers.get(&**name).copied().unwrap_or_else(|| self.number_of_new(name.trim()))
+    }
+
+    fn number_of_new(&mut self, name: &str) -> usize {
+        match name {
+            "" | "unknown" => UNKNOWN,
+            "other" => OTHER,
+            _ if name.len() > LONGEST_NAME && name.chars().count() > LONGEST_NAME => OTHER,
+            _ if is_private(name) => OTHER,
+            _ => self.number_of(name),
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Projects {
     listed: u64,
     /// Users whose list is empty.
     without: u64,
+    /// Project and role of each entry of the list at hand; kept for its memory.
+    memberships: Vec<(usize, usize)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,24 +54,21 @@ impl Projects {
         let Some(projects) = field.value() else { return };
         self.listed += 1;
         self.without += u64::from(projects.is_empty);
-        let mut memberships: Vec<(usize, usize)> = projects
-            .list
-            .iter()
-            .map(|project| {
-                let id = self.ids.number(&project.id);
-                let counts = at(&mut self.projects, id);
-                if counts.name.is_none() && id > OTHER {
-                    counts.name = project.name.value().and_then(|name| project_name(name));
-                }
-                let role = self.roles.number(&project.role);
-                let is_told_apart = self.pairs < MOST_PAIRS || counts.roles.contains_key(&role);
-                (id, if is_told_apart { role } else { OTHER })
-            })
-            .collect();
-        memberships.sort_unstable();
-        memberships.dedup();
+        self.memberships.clear();
+        for project in &projects.list {
+            let id = self.ids.number(&project.id);
+            let counts = at(&mut self.projects, id);
+            if counts.name.is_none() && id > OTHER {
+                counts.name = project.name.value().and_then(|name| project_name(name));
+            }
+            let role = self.roles.number(&project.role);
+            let is_told_apart = self.pairs < MOST_PAIRS || counts.roles.contains_key(&role);
+            self.memberships.push((id, if is_told_apart { role } else { OTHER }));
+        }
+        self.memberships.sort_unstable();
+        self.memberships.dedup();
         let mut last = None;
-        for (id, role) in memberships {
+        for &(id, role) in &self.memberships {
             let counts = &mut self.projects[id];
             counts.users += u64::from(last != Some(id));
             self.pairs += usize::from(!counts.roles.contains_key(&role));
@@ -182,6 +181,7 @@ impl Default for Projects {
             pairs: 0,
             listed: 0,
             without: 0,
+            memberships: Vec::new(),
         }
     }
 }
