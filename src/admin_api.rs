@@ -17,6 +17,7 @@ mod key;
 mod key_holder;
 mod page;
 mod retry;
+mod scan;
 mod user;
 mod walkers;
 

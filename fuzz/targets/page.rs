@@ -17,6 +17,8 @@ const LONGEST_ID: usize = 256;
 fuzz_target!(|bytes: &[u8]| {
     let body = Body::new(bytes.to_vec(), Box::default());
     let page = body.page();
+    // A hint, which may be wrong where the page is no page of the API's.
+    let _ = body.announced_cursor();
     let Some((text, [quick, careful])) = body.both_ways() else {
         assert!(page.is_err(), "what is no text is no page");
         return;

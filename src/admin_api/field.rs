@@ -1,15 +1,17 @@
 //! Reading JSON field by field, so that one odd value costs one field and nothing else.
 //!
 //! Objects are read in one of two ways by the same code. The quick way goes straight through the text and gives
-//! up at a value that serde_json refuses (a lone surrogate, `1e400`). The careful way first cuts the object into
-//! raw pieces and reads each by itself, so that such a value is merely absent.
+//! up at a value that serde_json refuses (a lone surrogate, `1e400`), and at an entry that is no object. The careful
+//! way first cuts the object into raw pieces and reads each by itself, so that such a value is merely absent.
+//!
+//! Everything is read into its place: records are large, and to move one costs about as much as to read it.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use smallvec::{Array, SmallVec};
 
 /// An optional field: absent, null and present are three things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +63,19 @@ impl<T> Field<T> {
             Field::Value(value) => f(value).map_or(Field::Absent, Field::Value),
         }
     }
+
+    fn set(&mut self, value: Option<T>) {
+        *self = value.map_or(Field::Absent, Field::Value);
+    }
+
+    /// Puts a value there, and lends it.
+    fn insert(&mut self, value: T) -> &mut T {
+        *self = Field::Value(value);
+        match self {
+            Field::Value(value) => value,
+            _ => unreachable!("it was put there"),
+        }
+    }
 }
 
 /// A value that can be taken from a JSON value of the right type. The default of each method is a wrong type.
@@ -77,13 +92,13 @@ pub(super) trait Lenient<'de>: Sized {
     fn from_str(_: Cow<'de, str>) -> Option<Self> {
         None
     }
-    fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+    /// Reads `map` into its place, which is absent before.
+    fn read_map<A: MapAccess<'de>, const CAREFUL: bool>(
+        _: &mut Field<Self>,
+        mut map: A,
+    ) -> Result<(), A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        Ok(())
     }
 }
 
@@ -123,61 +138,58 @@ impl<'de> Lenient<'de> for i64 {
     }
 }
 
-impl<'de, T: Lenient<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor(PhantomData))
-    }
-}
+/// Where a field goes; absent before.
+struct Place<'p, T, const CAREFUL: bool>(&'p mut Field<T>);
 
-struct FieldVisitor<T>(PhantomData<T>);
-
-impl<T> FieldVisitor<T> {
-    fn field<E>(value: Option<T>) -> Result<Field<T>, E> {
-        Ok(value.map_or(Field::Absent, Field::Value))
-    }
-}
-
-impl<'de, T: Lenient<'de>> Visitor<'de> for FieldVisitor<T> {
-    type Value = Field<T>;
+impl<'de, T: Lenient<'de>, const CAREFUL: bool> Visitor<'de> for Place<'_, T, CAREFUL> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON value")
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(Field::Null)
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        *self.0 = Field::Null;
+        Ok(())
     }
 
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
-        Self::field(T::from_bool(value))
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
+        self.0.set(T::from_bool(value));
+        Ok(())
     }
 
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-        Self::field(T::from_i64(value))
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        self.0.set(T::from_i64(value));
+        Ok(())
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-        Self::field(i64::try_from(value).ok().and_then(T::from_i64))
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        self.0.set(i64::try_from(value).ok().and_then(T::from_i64));
+        Ok(())
     }
 
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-        Self::field(T::from_f64(value))
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        self.0.set(T::from_f64(value));
+        Ok(())
     }
 
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
-        Self::field(T::from_str(Cow::Owned(value.to_owned())))
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        self.0.set(T::from_str(Cow::Owned(value.to_owned())));
+        Ok(())
     }
 
-    fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<Self::Value, E> {
-        Self::field(T::from_str(Cow::Borrowed(value)))
+    fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<(), E> {
+        self.0.set(T::from_str(Cow::Borrowed(value)));
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::from_map(map).and_then(Self::field)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        T::read_map::<_, CAREFUL>(self.0, map)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        T::from_seq(seq).and_then(Self::field)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 
@@ -185,6 +197,9 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for FieldVisitor<T> {
 pub(super) trait Record<'de>: Default {
     /// How many of an array are read.
     const MOST: usize = usize::MAX;
+
+    /// For how many of an array room is made at once.
+    const USUAL: usize = 0;
 
     /// Whether it says enough to be kept.
     fn is_usable(&self) -> bool {
@@ -207,29 +222,64 @@ pub(super) fn read_into<'de, T: Lenient<'de>, D: Deserializer<'de>>(
     value: D,
 ) -> Result<(), D::Error> {
     *place = Field::Absent;
-    *place = Field::deserialize(value)?;
-    Ok(())
+    value.deserialize_any(Place::<_, false>(place)).inspect_err(|_| *place = Field::Absent)
 }
 
-/// An object, as a value of a field.
-pub(super) struct Object<R, const CAREFUL: bool>(pub(super) R);
+/// The same for a field that is an object. It is absent too if it says too little to be kept.
+pub(super) fn read_record<'de, R: Record<'de>, D: Deserializer<'de>, const CAREFUL: bool>(
+    place: &mut Field<R>,
+    value: D,
+) -> Result<(), D::Error> {
+    *place = Field::Absent;
+    value.deserialize_any(Place::<_, CAREFUL>(place)).inspect_err(|_| *place = Field::Absent)
+}
 
-impl<'de, R: Record<'de>, const CAREFUL: bool> Lenient<'de> for Object<R, CAREFUL> {
-    fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
-        let mut record = R::default();
+impl<'de, R: Record<'de>> Lenient<'de> for R {
+    fn read_map<A: MapAccess<'de>, const CAREFUL: bool>(
+        place: &mut Field<Self>,
+        map: A,
+    ) -> Result<(), A::Error> {
+        let record = place.insert(R::default());
+        Entry::<R, CAREFUL>(record).visit_map(map)?;
+        if !record.is_usable() {
+            *place = Field::Absent;
+        }
+        Ok(())
+    }
+}
+
+/// A record of which an object is read, and nothing else.
+struct Entry<'r, R, const CAREFUL: bool>(&'r mut R);
+
+impl<'de, R: Record<'de>, const CAREFUL: bool> Visitor<'de> for Entry<'_, R, CAREFUL> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         if CAREFUL {
             while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
                 let Ok(key) = serde_json::from_str::<String>(key.get()) else { continue };
                 let mut value = serde_json::Deserializer::from_str(value.get());
                 // A value that serde_json refuses is an absent field, which is what `read` leaves behind.
-                let _ = record.read::<_, CAREFUL>(&key, &mut value);
+                let _ = self.0.read::<_, CAREFUL>(&key, &mut value);
             }
         } else {
             while let Some(Key(key)) = map.next_key()? {
-                map.next_value_seed(Into { record: &mut record, key: &key })?;
+                map.next_value_seed(Into { record: &mut *self.0, key: &key })?;
             }
         }
-        Ok(Some(Object(record)))
+        Ok(())
+    }
+}
+
+impl<'de, R: Record<'de>, const CAREFUL: bool> de::DeserializeSeed<'de> for Entry<'_, R, CAREFUL> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -268,44 +318,57 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// An array whose entries are objects. Only records that can be used are kept, the rest is counted.
-pub(super) struct Objects<R, const CAREFUL: bool> {
-    pub(super) records: Vec<R>,
+/// What stood in an array besides the records that were kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Others {
     /// Entries that are no records, or none that can be used.
-    pub(super) others: u64,
+    pub(super) count: u64,
     /// Whether the last entry was one of these.
-    pub(super) ends_with_other: bool,
+    pub(super) at_end: bool,
 }
 
-impl<R, const CAREFUL: bool> Objects<R, CAREFUL> {
-    fn push(&mut self, record: Option<R>) {
-        self.ends_with_other = record.is_none();
-        match record {
-            Some(record) => self.records.push(record),
-            None => self.others += 1,
-        }
+/// Reads an array whose entries are objects behind `records`, those that can be used. Anything else is an error.
+pub(super) fn read_array<'de, L: Array<Item: Record<'de>>, D: Deserializer<'de>, const CAREFUL: bool>(
+    records: &mut SmallVec<L>,
+    value: D,
+) -> Result<Others, D::Error> {
+    value.deserialize_any(Entries::<_, CAREFUL>(records))
+}
+
+struct Entries<'r, L: Array, const CAREFUL: bool>(&'r mut SmallVec<L>);
+
+impl<'de, L: Array<Item: Record<'de>>, const CAREFUL: bool> Visitor<'de> for Entries<'_, L, CAREFUL> {
+    type Value = Others;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
     }
-}
 
-impl<'de, R: Record<'de>, const CAREFUL: bool> Lenient<'de> for Objects<R, CAREFUL> {
-    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
-        let mut objects = Self { records: Vec::new(), others: 0, ends_with_other: false };
-        let usable = |field: Field<Object<R, CAREFUL>>| match field {
-            Field::Value(Object(record)) if record.is_usable() => Some(record),
-            _ => None,
-        };
-        while objects.records.len() < R::MOST {
-            let record = if CAREFUL {
-                let Some(raw) = seq.next_element::<&RawValue>()? else { return Ok(Some(objects)) };
-                serde_json::from_str(raw.get()).ok().and_then(usable)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Others, A::Error> {
+        let (records, mut others) = (self.0, Others::default());
+        records.reserve_exact(L::Item::USUAL);
+        while records.len() < L::Item::MOST {
+            let index = records.len();
+            records.push(L::Item::default());
+            let record = &mut records[index];
+            let is_record = if CAREFUL {
+                seq.next_element::<&RawValue>()?.map(|raw| {
+                    let mut raw = serde_json::Deserializer::from_str(raw.get());
+                    raw.deserialize_any(Entry::<_, CAREFUL>(record)).is_ok()
+                })
             } else {
-                let Some(field) = seq.next_element()? else { return Ok(Some(objects)) };
-                usable(field)
+                seq.next_element_seed(Entry::<_, CAREFUL>(record))?.map(|()| true)
             };
-            objects.push(record);
+            let is_kept = is_record.map(|is_record| is_record && record.is_usable());
+            if is_kept != Some(true) {
+                records.pop();
+            }
+            let Some(is_kept) = is_kept else { return Ok(others) };
+            others.count += u64::from(!is_kept);
+            others.at_end = !is_kept;
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Some(objects))
+        Ok(others)
     }
 }
 
@@ -313,8 +376,14 @@ impl<'de, R: Record<'de>, const CAREFUL: bool> Lenient<'de> for Objects<R, CAREF
 mod tests {
     use super::*;
 
+    fn read<'j, T: Lenient<'j>>(json: &'j str) -> Field<T> {
+        let mut field = Field::Absent;
+        read_into(&mut field, &mut serde_json::Deserializer::from_str(json)).unwrap();
+        field
+    }
+
     fn int(json: &str) -> Field<i64> {
-        serde_json::from_str(json).unwrap()
+        read(json)
     }
 
     #[test]
@@ -346,7 +415,7 @@ mod tests {
 
     #[test]
     fn text_without_escapes_is_borrowed() {
-        let field: Field<Cow<'_, str>> = serde_json::from_str("\"owner\"").unwrap();
+        let field: Field<Cow<'_, str>> = read("\"owner\"");
         assert!(matches!(field, Field::Value(Cow::Borrowed("owner"))));
     }
 }

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
+use smallvec::SmallVec;
 
 use super::error::{Detail, Error};
-use super::field::{Field, Object, Objects, Record, read_into};
+use super::field::{Field, Others, Record, read_array, read_into, read_record};
+use super::scan::Scanner;
 use super::user::{User, usable_id};
 
 /// The most users of one page; 100 are asked for.
@@ -153,7 +155,8 @@ impl<'a> Page<'a> {
     /// If `text` is no JSON object with `object` = "list", an array `data` and a boolean `has_more`, or one that
     /// contradicts itself or is larger than a page can be.
     pub fn parse(text: &'a str) -> Result<Self, PageError> {
-        if text.bytes().filter(|byte| *byte == b'{').count() > MOST_OBJECTS {
+        // A text that is shorter has fewer without being looked at.
+        if text.len() > MOST_OBJECTS && text.bytes().filter(|byte| *byte == b'{').count() > MOST_OBJECTS {
             return Err(PageError::TooManyObjects);
         }
         match Self::read::<false>(text) {
@@ -163,9 +166,15 @@ impl<'a> Page<'a> {
     }
 
     fn read<const CAREFUL: bool>(text: &'a str) -> Result<Self, PageError> {
-        let Ok(Field::Value(Object(envelope))) =
-            serde_json::from_str::<Field<Object<Envelope<'a, CAREFUL>, CAREFUL>>>(text)
-        else {
+        let mut envelope = Field::<Envelope<'a>>::Absent;
+        let is_read = if CAREFUL {
+            let mut json = serde_json::Deserializer::from_str(text);
+            read_record::<_, _, CAREFUL>(&mut envelope, &mut json).and_then(|()| json.end()).is_ok()
+        } else {
+            let mut json = Scanner::new(text);
+            read_record::<_, _, CAREFUL>(&mut envelope, &mut json).and_then(|()| json.end()).is_ok()
+        };
+        let Some(envelope) = envelope.into_value().filter(|_| is_read) else {
             return Err(PageError::NotAnObject);
         };
         if let Some(field) = envelope.twice {
@@ -174,26 +183,29 @@ impl<'a> Page<'a> {
         if envelope.object.value().is_none_or(|object| object != "list") {
             return Err(PageError::NotAList("object"));
         }
-        let (Field::Value(data), Field::Value(has_more)) = (envelope.data, envelope.has_more) else {
+        let (Some(others), Field::Value(has_more)) = (envelope.others, envelope.has_more) else {
             let missing = if envelope.has_more.value().is_none() { "has_more" } else { "data" };
             return Err(PageError::NotAList(missing));
         };
-        if data.records.len() > MOST_USERS {
+        if envelope.users.len() > MOST_USERS {
             return Err(PageError::TooManyUsers);
         }
         Ok(Self {
-            users: data.records,
-            unreadable: data.others,
-            ends_unreadable: data.ends_with_other,
+            users: envelope.users.into_vec(),
+            unreadable: others.count,
+            ends_unreadable: others.at_end,
             has_more,
             last_id: usable_id(envelope.last_id),
         })
     }
 }
 
-struct Envelope<'a, const CAREFUL: bool> {
+#[derive(Default)]
+struct Envelope<'a> {
     object: Field<Cow<'a, str>>,
-    data: Field<Objects<User<'a>, CAREFUL>>,
+    users: SmallVec<[User<'a>; 0]>,
+    /// What else the data holds, if they are an array.
+    others: Option<Others>,
     has_more: Field<bool>,
     last_id: Field<Cow<'a, str>>,
     /// The fields that were there already, by their place in [`FIELDS`].
@@ -205,21 +217,8 @@ struct Envelope<'a, const CAREFUL: bool> {
 /// The fields that say what a page is.
 const FIELDS: [&str; 4] = ["object", "data", "has_more", "last_id"];
 
-impl<const CAREFUL: bool> Default for Envelope<'_, CAREFUL> {
-    fn default() -> Self {
-        Self {
-            object: Field::Absent,
-            data: Field::Absent,
-            has_more: Field::Absent,
-            last_id: Field::Absent,
-            seen: [false; FIELDS.len()],
-            twice: None,
-        }
-    }
-}
-
-impl<'de, const CAREFUL: bool> Record<'de> for Envelope<'de, CAREFUL> {
-    fn read<D: Deserializer<'de>, const _CAREFUL: bool>(
+impl<'de> Record<'de> for Envelope<'de> {
+    fn read<D: Deserializer<'de>, const CAREFUL: bool>(
         &mut self,
         key: &str,
         value: D,
@@ -231,7 +230,10 @@ impl<'de, const CAREFUL: bool> Record<'de> for Envelope<'de, CAREFUL> {
         }
         match key {
             "object" => read_into(&mut self.object, value),
-            "data" => read_into(&mut self.data, value),
+            "data" => {
+                self.others = Some(read_array::<_, _, CAREFUL>(&mut self.users, value)?);
+                Ok(())
+            }
             "has_more" => read_into(&mut self.has_more, value),
             "last_id" => read_into(&mut self.last_id, value),
             _ => IgnoredAny::deserialize(value).map(|_| ()),

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
+use smallvec::SmallVec;
 
-use super::field::{Field, Object, Objects, Record, read_into};
+use super::field::{Field, Record, read_array, read_into, read_record};
 
 /// Entries of a user's list of projects that are read; what follows is left out.
 const MOST_PROJECTS: usize = 10_000;
@@ -61,13 +62,18 @@ pub struct Account<'a> {
     pub enabled: Field<bool>,
 }
 
+/// Projects of which a user has no more as a rule; they take no memory of their own.
+const FEW_PROJECTS: usize = 4;
+
 /// A user's list of projects.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Projects<'a> {
     /// The entries that are objects.
-    pub list: Vec<Project<'a>>,
+    pub list: SmallVec<[Project<'a>; FEW_PROJECTS]>,
     /// Whether the list has no entries at all.
     pub is_empty: bool,
+    /// Whether there is a list.
+    is_list: bool,
 }
 
 /// One project of a user.
@@ -83,7 +89,7 @@ pub struct Project<'a> {
 
 impl<'a> From<Vec<Project<'a>>> for Projects<'a> {
     fn from(list: Vec<Project<'a>>) -> Self {
-        Self { is_empty: list.is_empty(), list }
+        Self { is_empty: list.is_empty(), list: list.into(), is_list: true }
     }
 }
 
@@ -94,6 +100,8 @@ impl User<'_> {
 
 impl<'de> Record<'de> for User<'de> {
     const MOST: usize = User::MOST;
+    // A record is there before it is known whether one more comes.
+    const USUAL: usize = 100 + 1;
 
     fn is_usable(&self) -> bool {
         !self.id.is_empty()
@@ -127,19 +135,11 @@ impl<'de> Record<'de> for User<'de> {
             }
             "is_service_account" => read_into(&mut self.is_service_account, value)
                 .map(|()| forbid_null(&mut self.is_service_account)),
-            "projects" => {
-                let mut list = Field::<Object<ProjectList<'de>, CAREFUL>>::Absent;
-                let read = read_into(&mut list, value);
-                self.projects = list.and_then(|Object(list)| list.0.into_value());
-                read
-            }
+            "projects" => read_record::<_, _, CAREFUL>(&mut self.projects, value),
             "role" => read_into(&mut self.role, value),
             "technical_level" => read_into(&mut self.technical_level, value),
             "user" => {
-                let mut account = Field::<Object<Account<'de>, CAREFUL>>::Absent;
-                let read = read_into(&mut account, value);
-                self.user = account.and_then(|Object(account)| Some(account)).not_null();
-                read
+                read_record::<_, _, CAREFUL>(&mut self.user, value).map(|()| forbid_null(&mut self.user))
             }
             _ => skip(value),
         }
@@ -179,11 +179,12 @@ impl<'de> Record<'de> for Project<'de> {
     }
 }
 
-/// The object around a user's projects.
-#[derive(Default)]
-struct ProjectList<'a>(Field<Projects<'a>>);
+/// The object around the list.
+impl<'de> Record<'de> for Projects<'de> {
+    fn is_usable(&self) -> bool {
+        self.is_list
+    }
 
-impl<'de> Record<'de> for ProjectList<'de> {
     fn read<D: Deserializer<'de>, const CAREFUL: bool>(
         &mut self,
         key: &str,
@@ -192,12 +193,12 @@ impl<'de> Record<'de> for ProjectList<'de> {
         if key != "data" {
             return skip(value);
         }
-        let mut data = Field::<Objects<Project<'de>, CAREFUL>>::Absent;
-        let read = read_into(&mut data, value);
-        self.0 = data.and_then(|Objects { records, others, .. }| {
-            Some(Projects { is_empty: records.is_empty() && others == 0, list: records })
-        });
-        read
+        self.list.clear();
+        self.is_list = false;
+        let others = read_array::<_, _, CAREFUL>(&mut self.list, value)?;
+        self.is_empty = self.list.is_empty() && others.count == 0;
+        self.is_list = true;
+        Ok(())
     }
 }
 
@@ -215,8 +216,10 @@ fn read_time<'de, D: Deserializer<'de>>(place: &mut Field<i64>, value: D) -> Res
     Ok(())
 }
 
-fn forbid_null<T: Copy>(place: &mut Field<T>) {
-    *place = place.not_null();
+fn forbid_null<T>(place: &mut Field<T>) {
+    if matches!(place, Field::Null) {
+        *place = Field::Absent;
+    }
 }
 
 fn skip<'de, D: Deserializer<'de>>(value: D) -> Result<(), D::Error> {

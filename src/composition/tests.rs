@@ -136,14 +136,14 @@ fn zeros_of_a_status_rest_on_its_own_field() {
 
 #[test]
 fn a_role_beyond_the_twenty_largest_is_other_and_the_references_roles_come_first() {
-    let mut users = vec![known_role("owner"), known_role(" reader ")];
     let names: Vec<String> = (0..25).map(|number| format!("role-{number:02}")).collect();
+    let long = "x".repeat(65);
+    let mut users = vec![known_role("owner"), known_role(" reader ")];
     for name in &names {
         users.extend([known_role(name), known_role(name)]);
     }
     users.push(known_role("other"));
     users.push(known_role("unknown"));
-    let long = "x".repeat(65);
     users.push(known_role(&long));
     let by_role = |prefix: &str| {
         let users = series(&count(&users).figures().users);
