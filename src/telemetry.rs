@@ -3,34 +3,38 @@
 //! It must not know what the rooms above do; they tell it what happened.
 
 mod births;
+mod distribution;
+mod organizations;
+mod requests;
+mod series;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::{Collector, MetricVec, MetricVecBuilder},
-    proto,
+    Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector, proto,
 };
 
-use crate::catalog::{self, Family, Kind};
+use crate::catalog::{self, Family};
 use crate::clock::Clock;
 
+use self::organizations::{Counts, Ledger, count};
+use self::requests::Counter;
+
 pub use births::Births;
+pub use distribution::Distribution;
+pub use organizations::{Counts as OrganizationCounts, ORGANIZATION_FAMILIES};
+pub use requests::{REQUEST_FAMILIES, Requests};
+pub use series::Count;
 
 /// All the exporter's own families, registered once. Clones share the same values.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
-    walks: IntCounterVec,
-    api_requests: IntCounterVec,
-    api_request_duration: HistogramVec,
-    api_retries: IntCounterVec,
-    api_response_bytes: IntCounterVec,
-    api_rate_limit_remaining: GaugeVec,
-    walk_anomalies: IntCounterVec,
-    http_requests: IntCounterVec,
-    http_request_duration: HistogramVec,
+    organizations: Ledger,
+    /// The families of the process but for those of requests.
+    process: Registry,
+    requests: Counter,
     tls_handshake_errors: IntCounterVec,
     http_connections: IntGauge,
     http_connections_closed_early: IntCounterVec,
@@ -42,7 +46,8 @@ pub struct Telemetry {
     web_config_reload_successful: IntGaugeVec,
     web_config_reload_success_timestamp: GaugeVec,
     clock: Clock,
-    births: births::Register,
+    /// Since when the process counts, in Unix milliseconds.
+    birth: u64,
 }
 
 /// How writing the state file went.
@@ -78,76 +83,55 @@ impl Telemetry {
     /// If the families are registered there already.
     pub fn with_clock(registry: &Registry, clock: Clock) -> Self {
         // Read before anything can count.
-        let births = births::Register::beginning(clock.now().unix_milliseconds());
-        let build_info = register(registry, gauges(&catalog::BUILD_INFO));
+        let birth = clock.now().unix_milliseconds();
+        let process = Registry::new();
+        let both = Both { process: &process, registry };
+        let build_info = both.register(gauges(&catalog::BUILD_INFO));
         build_info
             .with_label_values(&[env!("REVISION"), env!("RUSTC_VERSION"), env!("CARGO_PKG_VERSION")])
             .set(1);
-        let state_writes = register(registry, counters(&catalog::STATE_WRITES));
+        let state_writes = both.register(counters(&catalog::STATE_WRITES));
         for result in catalog::STATE_WRITE_RESULTS {
             state_writes.with_label_values(&[result]);
         }
-        let http_connections_closed_early =
-            register(registry, counters(&catalog::HTTP_CONNECTIONS_CLOSED_EARLY));
+        let http_connections_closed_early = both.register(counters(&catalog::HTTP_CONNECTIONS_CLOSED_EARLY));
         for reason in catalog::CLOSED_EARLY_REASONS {
             http_connections_closed_early.with_label_values(&[reason]);
         }
+        let organizations = Ledger::new();
+        let requests = Counter::new();
+        registry.register(Box::new(organizations.clone())).expect("each family is registered once");
+        registry.register(Box::new(requests.clone())).expect("each family is registered once");
         Self {
+            organizations,
             state_writes,
             http_connections_closed_early,
             last_state_writes: Arc::default(),
-            walks: register(registry, counters(&catalog::WALKS)),
-            api_requests: register(registry, counters(&catalog::API_REQUESTS)),
-            api_request_duration: register(registry, histograms(&catalog::API_REQUEST_DURATION)),
-            api_retries: register(registry, counters(&catalog::API_RETRIES)),
-            api_response_bytes: register(registry, counters(&catalog::API_RESPONSE_BYTES)),
-            api_rate_limit_remaining: register(registry, float_gauges(&catalog::API_RATE_LIMIT_REMAINING)),
-            walk_anomalies: register(registry, counters(&catalog::WALK_ANOMALIES)),
-            http_requests: register(registry, counters(&catalog::HTTP_REQUESTS)),
-            http_request_duration: register(registry, histograms(&catalog::HTTP_REQUEST_DURATION)),
-            http_connections: register(
-                registry,
+            requests,
+            http_connections: both.register(
                 IntGauge::with_opts(opts(&catalog::HTTP_CONNECTIONS)).expect("the catalog's names are valid"),
             ),
-            config_reload_successful: register(
-                registry,
+            config_reload_successful: both.register(
                 IntGauge::with_opts(opts(&catalog::CONFIG_RELOAD_SUCCESSFUL))
                     .expect("the catalog's names are valid"),
             ),
-            config_reload_success_timestamp: register(
-                registry,
+            config_reload_success_timestamp: both.register(
                 Gauge::with_opts(opts(&catalog::CONFIG_RELOAD_SUCCESS_TIMESTAMP))
                     .expect("the catalog's names are valid"),
             ),
-            tls_handshake_errors: register(registry, counters(&catalog::TLS_HANDSHAKE_ERRORS)),
-            web_config_reload_successful: register(registry, gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESSFUL)),
-            web_config_reload_success_timestamp: register(
-                registry,
-                float_gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP),
-            ),
+            tls_handshake_errors: both.register(counters(&catalog::TLS_HANDSHAKE_ERRORS)),
+            web_config_reload_successful: both.register(gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESSFUL)),
+            web_config_reload_success_timestamp: both
+                .register(float_gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP)),
+            process,
             clock,
-            births,
+            birth,
         }
     }
 
     /// The handle of `organization`, with every known label value at 0 from now on.
     pub fn organization(&self, organization: &str) -> OrganizationTelemetry {
-        // Before the series are there, as they go after it: nobody meets a series with the birth of another one.
-        self.births.add(organization, self.clock.now().unix_milliseconds());
-        for result in catalog::WALK_RESULTS {
-            self.walks.with_label_values(&[organization, result]);
-        }
-        for code in catalog::API_CODES {
-            self.api_requests.with_label_values(&[*code, organization]);
-        }
-        for reason in catalog::RETRY_REASONS {
-            self.api_retries.with_label_values(&[organization, reason]);
-        }
-        for kind in catalog::ANOMALY_KINDS {
-            self.walk_anomalies.with_label_values(&[*kind, organization]);
-        }
-        self.api_request_duration.with_label_values(&[organization]);
-        self.api_response_bytes.with_label_values(&[organization]);
+        self.organizations.begin(organization, self.clock.now().unix_milliseconds());
         self.handle(organization)
     }
 
@@ -158,26 +142,40 @@ impl Telemetry {
 
     /// Takes away all series of `organizations`. Nobody may count for them any more, or they come back.
     pub fn remove_organizations(&self, organizations: &BTreeSet<&str>) {
-        self.births.remove(organizations);
-        remove(&self.walks, organizations);
-        remove(&self.api_requests, organizations);
-        remove(&self.api_request_duration, organizations);
-        remove(&self.api_retries, organizations);
-        remove(&self.api_response_bytes, organizations);
-        remove(&self.api_rate_limit_remaining, organizations);
-        remove(&self.walk_anomalies, organizations);
+        self.organizations.remove(organizations);
     }
 
-    /// Since when the exporter's own counters count. Whoever reads them too reads this before and after, and believes
-    /// what is the same in both.
+    /// The exporter's own families but for [`REQUEST_FAMILIES`] and [`ORGANIZATION_FAMILIES`], those without samples left
+    /// out.
+    pub fn process_families(&self) -> Vec<proto::MetricFamily> {
+        self.process.gather()
+    }
+
+    /// Since when the counters of the process count.
+    pub fn process_births(&self) -> Births {
+        Births { process: Some(self.birth), ..Births::default() }
+    }
+
+    /// What is counted of requests by now.
+    pub fn requests(&self) -> Requests {
+        self.requests.now()
+    }
+
+    /// What is counted of organizations by now, by their names.
+    pub fn organizations(&self) -> Vec<(Arc<str>, Arc<OrganizationCounts>)> {
+        self.organizations.all()
+    }
+
+    /// Since when all of the exporter's own counters count.
     pub fn births(&self) -> Births {
-        self.births.now()
+        let birth = |(name, counts): (Arc<str>, Arc<Counts>)| Some((name.to_string(), counts.birth()?));
+        let organizations = self.organizations().into_iter().filter_map(birth).collect();
+        Births { process: Some(self.birth), organizations }
     }
 
     /// A request to `handler` was answered with `code` after `duration`.
-    pub fn http_request(&self, handler: &str, code: u16, duration: Duration) {
-        self.http_requests.with_label_values(&[&code.to_string(), handler]).inc();
-        self.http_request_duration.with_label_values(&[handler]).observe(duration.as_secs_f64());
+    pub fn http_request(&self, handler: &'static str, code: u16, duration: Duration) {
+        self.requests.count(handler, code, duration);
     }
 
     /// So many connections are open.
@@ -257,37 +255,40 @@ impl OrganizationTelemetry {
 
     /// A walk ended with `result`, one of [`catalog::WALK_RESULTS`].
     pub fn walk(&self, result: &str) {
-        self.all.walks.with_label_values(&[self.organization.as_str(), result]).inc();
+        self.change(|counts| count(&mut counts.walks, result));
     }
 
     /// A walk met an anomaly of `kind`, one of [`catalog::ANOMALY_KINDS`].
     pub fn anomaly(&self, kind: &str) {
-        self.all.walk_anomalies.with_label_values(&[kind, &self.organization]).inc();
+        self.change(|counts| count(&mut counts.walk_anomalies, kind));
     }
 
     /// An attempt at a request ended after `duration`, with a status `code` or without an answer.
     pub fn api_request(&self, code: Option<u16>, duration: Duration) {
         let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
-        self.all.api_requests.with_label_values(&[code.as_str(), &self.organization]).inc();
-        self.all
-            .api_request_duration
-            .with_label_values(&[self.organization.as_str()])
-            .observe(duration.as_secs_f64());
+        self.change(|counts| {
+            count(&mut counts.api_requests, &code);
+            counts.durations().observe(duration);
+        });
     }
 
     /// A request is about to be sent again because of `reason`, one of [`catalog::RETRY_REASONS`].
     pub fn api_retry(&self, reason: &str) {
-        self.all.api_retries.with_label_values(&[self.organization.as_str(), reason]).inc();
+        self.change(|counts| count(&mut counts.api_retries, reason));
     }
 
     /// `bytes` of a body came in, after decompression.
     pub fn api_response_bytes(&self, bytes: u64) {
-        self.all.api_response_bytes.with_label_values(&[self.organization.as_str()]).inc_by(bytes);
+        self.change(|counts| *counts.api_response_bytes.get_or_insert_default() += bytes);
     }
 
     /// The API says that `requests` are left in this window.
     pub fn api_rate_limit_remaining(&self, requests: f64) {
-        self.all.api_rate_limit_remaining.with_label_values(&[self.organization.as_str()]).set(requests);
+        self.change(|counts| counts.api_rate_limit_remaining = Some(requests));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        self.all.organizations.change(&self.organization, change);
     }
 }
 
@@ -307,31 +308,19 @@ fn float_gauges(family: &Family) -> GaugeVec {
     GaugeVec::new(opts(family), family.labels).expect("the catalog's names are valid")
 }
 
-fn histograms(family: &Family) -> HistogramVec {
-    let mut opts = HistogramOpts::new(family.name, family.help);
-    if let Kind::Histogram(bounds) = family.kind {
-        opts = opts.buckets(bounds.to_vec());
-    }
-    HistogramVec::new(opts, family.labels).expect("the catalog's names are valid")
+/// Where the families of the process are registered.
+struct Both<'r> {
+    process: &'r Registry,
+    registry: &'r Registry,
 }
 
-/// Takes away the series of `organizations`, whatever their other labels are: a code is any that came.
-fn remove<B: MetricVecBuilder>(family: &MetricVec<B>, organizations: &BTreeSet<&str>)
-where
-    MetricVec<B>: Collector,
-{
-    for series in family.collect().iter().flat_map(proto::MetricFamily::get_metric) {
-        let labels: HashMap<&str, &str> =
-            series.get_label().iter().map(|label| (label.name(), label.value())).collect();
-        if labels.get("organization").is_some_and(|organization| organizations.contains(organization)) {
-            let _ = family.remove(&labels);
+impl Both<'_> {
+    fn register<C: Collector + Clone + 'static>(&self, collector: C) -> C {
+        for registry in [self.process, self.registry] {
+            registry.register(Box::new(collector.clone())).expect("each family is registered once");
         }
+        collector
     }
-}
-
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
-    registry.register(Box::new(collector.clone())).expect("each family is registered once");
-    collector
 }
 
 #[cfg(test)]
@@ -379,8 +368,8 @@ mod tests {
         assert_eq!(families_of("acme2", &registry), ours);
 
         telemetry.organization("acme");
-        assert_eq!(telemetry.walks.with_label_values(&["acme", "success"]).get(), 0);
-        assert_eq!(telemetry.walks.with_label_values(&["acme2", "success"]).get(), 1);
+        let successes = telemetry.organizations().into_iter().map(|(_, counts)| counts.walks["success"]);
+        assert_eq!(successes.collect::<Vec<_>>(), [0, 1]);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! Those of the process begin with it. Those of an organization begin when it is added: it may have been removed, and
 //! its series with it. A series that comes up with its first event counts since then too, for it stood for 0.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
 use prometheus::proto::{Metric, MetricFamily};
 
@@ -13,8 +12,8 @@ use crate::catalog::{self, Kind, Part};
 /// The births at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Births {
-    process: Option<u64>,
-    organizations: Arc<BTreeMap<String, u64>>,
+    pub(super) process: Option<u64>,
+    pub(super) organizations: BTreeMap<String, u64>,
 }
 
 /// The births of one family's series.
@@ -32,14 +31,12 @@ enum Of {
     Organization,
 }
 
-/// The births, as they change. Clones share the same.
-#[derive(Debug, Clone)]
-pub(super) struct Register {
-    process: u64,
-    organizations: Arc<Mutex<Arc<BTreeMap<String, u64>>>>,
-}
-
 impl Births {
+    /// Since when the counters of the process count, where that is known.
+    pub fn of_process(&self) -> Option<u64> {
+        self.process
+    }
+
     /// The births of `family`'s series: none for gauges, for counters that outlive the process, and for families that
     /// are not the exporter's own.
     pub fn of(&self, family: &MetricFamily) -> FamilyBirths<'_> {
@@ -50,18 +47,6 @@ impl Births {
             Some(_) => Of::Process,
         };
         FamilyBirths { births: self, of }
-    }
-
-    /// What is the same in both.
-    pub fn agreed(&self, other: &Self) -> Self {
-        if Arc::ptr_eq(&self.organizations, &other.organizations) {
-            return self.clone();
-        }
-        let is_the_same =
-            |(name, birth): &(&String, &u64)| other.organizations.get(name.as_str()) == Some(*birth);
-        let organizations = self.organizations.iter().filter(is_the_same);
-        let organizations = organizations.map(|(name, birth)| (name.clone(), *birth)).collect();
-        Self { process: self.process, organizations: Arc::new(organizations) }
     }
 }
 
@@ -79,31 +64,9 @@ impl FamilyBirths<'_> {
     }
 }
 
-impl Register {
-    pub(super) fn beginning(process: u64) -> Self {
-        Self { process, organizations: Arc::default() }
-    }
-
-    /// An organization that has a birth keeps it: its series were there all the time.
-    pub(super) fn add(&self, organization: &str, birth: u64) {
-        Arc::make_mut(&mut self.organizations()).entry(organization.to_owned()).or_insert(birth);
-    }
-
-    pub(super) fn remove(&self, organizations: &BTreeSet<&str>) {
-        Arc::make_mut(&mut self.organizations()).retain(|name, _| !organizations.contains(name.as_str()));
-    }
-
-    pub(super) fn now(&self) -> Births {
-        Births { process: Some(self.process), organizations: self.organizations().clone() }
-    }
-
-    fn organizations(&self) -> MutexGuard<'_, Arc<BTreeMap<String, u64>>> {
-        self.organizations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use prometheus::Registry;
@@ -156,8 +119,6 @@ mod tests {
         telemetry.remove_organizations(&BTreeSet::from(["acme"]));
         telemetry.organization("acme");
         assert_eq!(walks(&telemetry.births())["acme"], Some(later));
-        assert_eq!(walks(&all.agreed(&telemetry.births()))["acme"], None, "it is not the same as before");
-        assert_eq!(walks(&telemetry.births().agreed(&telemetry.births()))["acme"], Some(later));
     }
 
     #[test]
