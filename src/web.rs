@@ -2,6 +2,7 @@
 //!
 //! It must not know how figures come about; a request is answered from memory, and never asks the API.
 
+mod body;
 mod complaints;
 mod compression;
 pub mod guard;

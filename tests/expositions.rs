@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use openai_org_exporter::clock::Clock;
-use openai_org_exporter::exposition::{Options, OrganizationCollector};
+use openai_org_exporter::exposition::{Options, Renderer};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::web::{self, Facts, Guard, ListenAddress, Site, serve};
@@ -67,23 +67,23 @@ impl Collector for Breakable {
     }
 }
 
-/// Serves two organizations and none of the exporter's own families: nothing moves from one scrape to the next.
+/// Serves two organizations and families of the exporter that nobody counts for: nothing moves from one scrape to the
+/// next.
 async fn run() -> (SocketAddr, Arc<AtomicBool>) {
     let listener = ListenAddress::parse("127.0.0.1:0").unwrap().bind().await.unwrap();
     let address = listener.local_addr().unwrap();
     let hour = Duration::from_secs(3600);
     let organizations = ["acme", "\"quoted\""].map(|name| Arc::new(Organization::new(name, hour, hour * 2)));
     let (board, clock) = (Arc::new(Board::new(organizations.to_vec())), Clock::system());
-    let registry = Registry::new();
-    let collector = OrganizationCollector::new(board.clone(), clock, Options { changes: true });
-    registry.register(Box::new(collector)).unwrap();
+    let further = Registry::new();
     let breaks = Arc::new(AtomicBool::new(false));
     let description = Desc::new("breakable".into(), "Breaks.".into(), vec![], Default::default()).unwrap();
-    registry.register(Box::new(Breakable(breaks.clone(), vec![description]))).unwrap();
-    let telemetry = Telemetry::new(&Registry::new());
+    further.register(Box::new(Breakable(breaks.clone(), vec![description]))).unwrap();
+    let [telemetry, shown] = [(); 2].map(|()| Telemetry::new(&Registry::new()));
+    let renderer = Renderer::new(board.clone(), shown, clock, Options { changes: true }, further);
     let guard = Guard::open(&telemetry, clock);
     let site = Site {
-        registry,
+        renderer: Arc::new(renderer),
         board,
         clock,
         telemetry,

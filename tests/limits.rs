@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openai_org_exporter::clock::Clock;
+use openai_org_exporter::exposition::{self, Renderer};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::web::{Facts, Guard, ListenAddress, Options, Site, serve};
@@ -24,13 +25,14 @@ async fn run(options: Options) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let hour = Duration::from_secs(3600);
     let board = Arc::new(Board::new(vec![Arc::new(Organization::new("acme", hour, hour * 2))]));
-    let (registry, clock) = (Registry::new(), Clock::system());
-    let telemetry = Telemetry::new(&registry);
+    let (telemetry, clock) = (Telemetry::new(&Registry::new()), Clock::system());
+    let changes = exposition::Options { changes: true };
+    let renderer = Renderer::new(board.clone(), telemetry.clone(), clock, changes, Registry::new());
     let site = Site {
         guard: Guard::open(&telemetry, clock),
         facts: Facts::default(),
         telemetry,
-        registry,
+        renderer: Arc::new(renderer),
         board,
         clock,
         telemetry_path: "/metrics".into(),

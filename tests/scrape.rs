@@ -9,9 +9,10 @@ use std::time::Duration;
 use openai_org_exporter::admin_api::User;
 use openai_org_exporter::clock::Clock;
 use openai_org_exporter::composition::Composition;
-use openai_org_exporter::exposition::{Options, OrganizationCollector, render};
+use openai_org_exporter::exposition::{Format, Options, OrganizationCollector, Renderer, render};
 use openai_org_exporter::roster::Builder;
 use openai_org_exporter::snapshot::{Anomalies, Board, Organization, Summary};
+use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::walk::{CompletedWalk, Way};
 use prometheus::Registry;
 
@@ -45,7 +46,9 @@ async fn scrapes_never_mix_two_walks() {
     organization.publish(walk(1, clock));
     let registry = Registry::new();
     let board = Arc::new(Board::new(vec![organization.clone()]));
-    registry.register(Box::new(OrganizationCollector::new(board, clock, Options { changes: true }))).unwrap();
+    let (telemetry, changes) = (Telemetry::new(&Registry::new()), Options { changes: true });
+    registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, changes))).unwrap();
+    let renderer = Renderer::new(board, telemetry, clock, changes, Registry::new());
     let fingerprints: Vec<u64> = (0..=40).map(|number| walk(number, clock).roster.fingerprint()).collect();
 
     let scraped = Arc::new(AtomicBool::new(false));
@@ -59,8 +62,12 @@ async fn scrapes_never_mix_two_walks() {
         published
     });
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..3_000 {
-        let page = String::from_utf8(render(&registry).unwrap()).unwrap();
+    for scrape in 0..6_000 {
+        let page = match scrape % 2 {
+            0 => render(&registry).unwrap(),
+            _ => renderer.page(Format::Text).unwrap().to_bytes().into(),
+        };
+        let page = String::from_utf8(page).unwrap();
         let value = |name: &str| -> u64 {
             let line = page.lines().find(|line| line.starts_with(name)).unwrap();
             line.rsplit(' ').next().unwrap().parse().unwrap()

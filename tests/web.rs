@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openai_org_exporter::clock::Clock;
-use openai_org_exporter::exposition::{self, OrganizationCollector};
+use openai_org_exporter::exposition::{self, Renderer};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::web::{Facts, Guard, ListenAddress, Options, Reloads, Site, reloads, serve};
@@ -34,14 +34,13 @@ async fn run_with(options: Options, reload: Option<Reloads>) -> Running {
     let address = listener.local_addr().unwrap();
     let hour = Duration::from_secs(3600);
     let board = Arc::new(Board::new(vec![Arc::new(Organization::new("<acme>", hour, hour * 2))]));
-    let (registry, clock) = (Registry::new(), Clock::system());
-    let telemetry = Telemetry::new(&registry);
-    let collector = OrganizationCollector::new(board.clone(), clock, exposition::Options { changes: true });
-    registry.register(Box::new(collector)).unwrap();
+    let (telemetry, clock) = (Telemetry::new(&Registry::new()), Clock::system());
+    let changes = exposition::Options { changes: true };
+    let renderer = Renderer::new(board.clone(), telemetry.clone(), clock, changes, Registry::new());
     let shutdown = CancellationToken::new();
     let guard = Guard::open(&telemetry, clock);
     let site = Site {
-        registry,
+        renderer: Arc::new(renderer),
         board,
         clock,
         telemetry,

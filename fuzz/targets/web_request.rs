@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use openai_org_exporter::clock::Clock;
-use openai_org_exporter::exposition::{self, OrganizationCollector};
+use openai_org_exporter::exposition::{self, Renderer};
 use openai_org_exporter::snapshot::{Board, Organization};
 use openai_org_exporter::telemetry::Telemetry;
 use openai_org_exporter::web::{Facts, Guard, Options, Site, reloads, serve_stream};
@@ -27,10 +27,9 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 static SITE: LazyLock<Arc<Site>> = LazyLock::new(|| {
     let hour = Duration::from_secs(3600);
     let board = Arc::new(Board::new(vec![Arc::new(Organization::new("<acme>", hour, hour * 2))]));
-    let (registry, clock) = (Registry::new(), Clock::system());
-    let telemetry = Telemetry::new(&registry);
-    let collector = OrganizationCollector::new(board.clone(), clock, exposition::Options { changes: true });
-    registry.register(Box::new(collector)).expect("nothing else is registered");
+    let (telemetry, clock) = (Telemetry::new(&Registry::new()), Clock::system());
+    let changes = exposition::Options { changes: true };
+    let renderer = Renderer::new(board.clone(), telemetry.clone(), clock, changes, Registry::new());
     let (asking, mut requests) = reloads();
     RUNTIME.spawn(async move {
         while let Some(request) = requests.recv().await {
@@ -39,7 +38,7 @@ static SITE: LazyLock<Arc<Site>> = LazyLock::new(|| {
     });
     let guard = Guard::open(&telemetry, clock);
     Arc::new(Site {
-        registry,
+        renderer: Arc::new(renderer),
         board,
         clock,
         telemetry,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus::Registry;
+#[cfg(target_os = "linux")]
+use prometheus::process_collector::ProcessCollector;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -16,11 +18,15 @@ use super::{MOST_REQUESTS_IN_FLIGHT, client};
 use crate::admin_api::{Client, InFlight};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, WebConfig, reread_web_config};
-use crate::exposition::{self, OrganizationCollector};
+use crate::exposition::{self, Renderer, Seldom};
 use crate::snapshot::Board;
 use crate::state::Keeper;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Guard, InheritedSocket, Listener, LocalAddress, ReloadRequest, Reloads, Site};
+
+/// How old the figures of the process may be: the kernel takes longer to tell them than all else on a page does.
+#[cfg(target_os = "linux")]
+const PROCESS_AGE: Duration = Duration::from_millis(100);
 
 /// The time that the last write of the state file may take.
 const KEEPING_ENDS_WITHIN: Duration = Duration::from_secs(3);
@@ -59,17 +65,17 @@ impl Server {
         let listeners = listeners(config, inherited).await?;
         let addresses = listeners.iter().map(Listener::local_address).collect::<Result<_, _>>()?;
 
-        let registry = Registry::new();
-        let telemetry = Telemetry::new(&registry);
+        let telemetry = Telemetry::new(&Registry::new());
         telemetry.config_loaded(clock.now().unix_seconds());
+        let further = Registry::new();
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        further.register(Box::new(Seldom::new(ProcessCollector::for_self(), clock, PROCESS_AGE)))?;
 
         let mut memory = Memory::open(config.state_file.as_deref(), &clock.now())?;
         let published = Arc::new(Notify::new());
         let board = Arc::new(Board::default());
         let options = exposition::Options { changes: true };
-        registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options)))?;
+        let renderer = Arc::new(Renderer::new(board.clone(), telemetry.clone(), clock, options, further));
         let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
         let liveness = Liveness::default();
         let guard = guard(config, &telemetry, clock)?;
@@ -103,7 +109,7 @@ impl Server {
             start: Some(clock.now()),
             state_file: config.state_file.is_some(),
         };
-        let site = Site { registry, board, clock, telemetry, telemetry_path, facts, guard, reload, shutdown };
+        let site = Site { renderer, board, clock, telemetry, telemetry_path, facts, guard, reload, shutdown };
         Ok(Self {
             listeners,
             web: web::Options { max_connections: config.max_connections, ..web::Options::default() },

@@ -3,10 +3,9 @@
 //!
 //! The `prometheus` crate can write it too, from a model that would replace the one it has, without units and births.
 
-use prometheus::proto::{Metric, MetricFamily, MetricType};
+use prometheus::proto::MetricType;
 
-use super::format::{base_name, unit};
-use crate::telemetry::Births;
+use super::family::{Head, Series, Value};
 
 // The kinds of fields on the wire.
 const VARINT: u8 = 0;
@@ -16,28 +15,27 @@ const LENGTH_DELIMITED: u8 = 2;
 /// A message in the making. Fields are numbered as in the definition.
 struct Message<'p>(&'p mut Vec<u8>);
 
-/// Appends `families`.
-pub(super) fn encode(families: &[MetricFamily], births: &Births, page: &mut Vec<u8>) {
-    for family in families {
-        let births = births.of(family);
-        Message(page).delimited(|message| {
-            message.text(1, family.name());
-            message.text(2, family.help());
-            message.varint(3, kind(family));
-            for metric in family.get_metric() {
-                message.message(4, |message| {
-                    series(message, family.get_field_type(), metric, births.birth(metric));
-                });
-            }
-            if let Some(unit) = unit(base_name(family).0) {
-                message.text(5, unit);
-            }
-        });
+/// What comes before a family's series, which take `length` bytes.
+pub(super) fn open(head: &Head<'_>, length: usize, page: &mut Vec<u8>) {
+    let (mut before, mut after) = (Vec::with_capacity(256), Vec::new());
+    let mut message = Message(&mut before);
+    message.text(1, head.name);
+    message.text(2, head.help);
+    message.varint(3, kind(head.kind));
+    close(head, &mut after);
+    Message(page).number((before.len() + length + after.len()) as u64);
+    page.append(&mut before);
+}
+
+/// What comes behind them.
+pub(super) fn close(head: &Head<'_>, page: &mut Vec<u8>) {
+    if let Some(unit) = head.unit() {
+        Message(page).text(5, unit);
     }
 }
 
-fn kind(family: &MetricFamily) -> u64 {
-    match family.get_field_type() {
+fn kind(kind: MetricType) -> u64 {
+    match kind {
         MetricType::COUNTER => 0,
         MetricType::GAUGE => 1,
         MetricType::SUMMARY => 2,
@@ -46,43 +44,48 @@ fn kind(family: &MetricFamily) -> u64 {
     }
 }
 
-fn series(message: &mut Message<'_>, kind: MetricType, metric: &Metric, birth: Option<u64>) {
-    for label in metric.get_label() {
-        message.message(1, |message| {
-            message.text(1, label.name());
-            message.text(2, label.value());
-        });
-    }
-    match kind {
-        MetricType::COUNTER => message.message(3, |message| {
-            message.double(1, metric.get_counter().get_value());
+/// One series of a family.
+pub(super) fn series(series: &Series<'_>, page: &mut Vec<u8>) {
+    Message(page).message(4, |message| {
+        for (name, value) in series.labels {
+            message.message(1, |message| {
+                message.text(1, name);
+                message.text(2, value);
+            });
+        }
+        value(message, series.value, series.birth);
+    });
+}
+
+fn value(message: &mut Message<'_>, value: Value<'_>, birth: Option<u64>) {
+    match value {
+        Value::Counter(value) => message.message(3, |message| {
+            message.double(1, value);
             message.created(3, birth);
         }),
-        MetricType::SUMMARY => message.message(4, |message| {
-            let summary = metric.get_summary();
-            message.varint(1, summary.sample_count());
-            message.double(2, summary.sample_sum());
-            for quantile in summary.get_quantile() {
+        Value::Gauge(value) => message.message(2, |message| message.double(1, value)),
+        Value::Summary { count, sum, quantiles } => message.message(4, |message| {
+            message.varint(1, count);
+            message.double(2, sum);
+            for (quantile, value) in quantiles {
                 message.message(3, |message| {
-                    message.double(1, quantile.quantile());
-                    message.double(2, quantile.value());
+                    message.double(1, *quantile);
+                    message.double(2, *value);
                 });
             }
             message.created(4, birth);
         }),
-        MetricType::HISTOGRAM => message.message(7, |message| {
-            let histogram = metric.get_histogram();
-            message.varint(1, histogram.get_sample_count());
-            message.double(2, histogram.get_sample_sum());
-            for bucket in histogram.get_bucket() {
+        Value::Histogram { count, sum, buckets } => message.message(7, |message| {
+            message.varint(1, count);
+            message.double(2, sum);
+            for (bound, count) in buckets {
                 message.message(3, |message| {
-                    message.varint(1, bucket.cumulative_count());
-                    message.double(2, bucket.upper_bound());
+                    message.varint(1, *count);
+                    message.double(2, *bound);
                 });
             }
             message.created(15, birth);
         }),
-        _ => message.message(2, |message| message.double(1, metric.get_gauge().get_value())),
     }
 }
 

@@ -217,20 +217,17 @@ fn no_family_of_the_catalog_has_the_name_of_another_ones_sample() {
 
 #[tokio::test(start_paused = true)]
 async fn births_are_told_where_they_are_known_and_nowhere_else() {
-    let (registry, clock) = (Registry::new(), Clock::starting_at(START));
-    let telemetry = Telemetry::with_clock(&registry, clock);
+    let clock = Clock::starting_at(START);
+    let telemetry = Telemetry::with_clock(&Registry::new(), clock);
     let board =
         Arc::new(Board::new(vec![Arc::new(Organization::new("acme", Duration::ZERO, Duration::ZERO))]));
-    let changes = OrganizationCollector::new(board, clock, Options { changes: true });
-    registry.register(Box::new(changes)).unwrap();
+    let changes = Options { changes: true };
+    let renderer = Renderer::new(board, telemetry.clone(), clock, changes, Registry::new());
     advance(Duration::from_millis(250)).await;
     telemetry.organization("acme");
     telemetry.http_request("metrics", 200, Duration::from_secs(1));
-    let reading = reading::protobuf(&expose(&registry, &telemetry, Format::Protobuf).unwrap());
-    assert_eq!(reading, {
-        let page = expose(&registry, &telemetry, Format::OpenMetrics).unwrap();
-        reading::open_metrics(&page)
-    });
+    let reading = reading::protobuf(&renderer.page(Format::Protobuf).unwrap().to_bytes());
+    assert_eq!(reading, reading::open_metrics(&renderer.page(Format::OpenMetrics).unwrap().to_bytes()));
     for ((name, labels), birth) in &reading.births {
         let since = if labels.contains_key("organization") { START * 1_000 + 250 } else { START * 1_000 };
         assert_eq!(*birth, since, "{name} {labels:?}");

@@ -1,15 +1,17 @@
 //! Bodies that are sent compressed, to those who accept that.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::{BodyExt as _, Collected, Full};
+use http_body_util::{BodyExt as _, Collected};
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, VARY};
 use hyper::{HeaderMap, Response};
 
+use super::body::Content;
 use super::negotiation::elements;
+use crate::exposition::Page;
 
 /// Smaller bodies fit in one packet as they are.
 const SMALL: usize = 1_200;
@@ -37,13 +39,13 @@ pub(super) struct Codings {
 }
 
 /// Compresses the body of `response` by what is accepted, and says so.
-pub(super) async fn compressed(codings: Codings, response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+pub(super) async fn compressed(codings: Codings, response: Response<Content>) -> Response<Content> {
     let (mut head, body) = response.into_parts();
     let Ok(body) = body.collect().await.map(Collected::to_bytes);
     let (coding, body) = codings.of_body(body.len()).encode(body);
     coding.tell(&mut head.headers);
     head.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
-    Response::from_parts(head, Full::new(body))
+    Response::from_parts(head, Content::new(body))
 }
 
 impl Codings {
@@ -90,6 +92,19 @@ impl Coding {
         }
     }
 
+    /// `page` in this coding, or as it is if that cannot be done.
+    pub(super) fn encode_page(self, page: Page) -> (Self, Content) {
+        let encoded = match self {
+            Self::Identity => None,
+            Self::Gzip => page.gzip().ok(),
+            Self::Zstd => zstd_page(&page).ok(),
+        };
+        match encoded {
+            Some(encoded) => (self, Content::new(encoded)),
+            None => (Self::Identity, Content::page(page)),
+        }
+    }
+
     /// Has `headers` say what the body is.
     pub(super) fn tell(self, headers: &mut HeaderMap) {
         let name = match self {
@@ -105,6 +120,14 @@ fn gzip(body: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), GZIP_LEVEL);
     encoder.write_all(body).ok()?;
     encoder.finish().ok()
+}
+
+/// All of `page` each time, which is quick: not everybody reads behind the first of several frames.
+fn zstd_page(page: &Page) -> io::Result<Bytes> {
+    let mut encoder = zstd::Encoder::new(Vec::with_capacity(page.len() / 16), ZSTD_LEVEL)?;
+    encoder.set_pledged_src_size(Some(page.len() as u64))?;
+    (0..).map_while(|at| page.piece(at)).try_for_each(|piece| encoder.write_all(piece))?;
+    Ok(encoder.finish()?.into())
 }
 
 #[cfg(test)]

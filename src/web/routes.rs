@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Content;
 use super::compression::{Codings, compressed};
 use super::guard::{Guard, Refusal};
 use super::metrics::{self, Wanted};
@@ -18,6 +17,7 @@ use super::security_headers::security_headers;
 use super::server::Asking;
 use super::status::{Asset, Face, Facts, Sources};
 use crate::clock::Clock;
+use crate::exposition::Renderer;
 use crate::snapshot::Board;
 use crate::telemetry::Telemetry;
 
@@ -28,8 +28,8 @@ const JSON: &str = "application/json";
 /// Everything that is served.
 #[derive(Debug)]
 pub struct Site {
-    /// The families behind the telemetry path.
-    pub registry: Registry,
+    /// What stands at the telemetry path.
+    pub renderer: Arc<Renderer>,
     /// The organizations.
     pub board: Arc<Board>,
     /// What time it is.
@@ -66,7 +66,7 @@ enum Route {
 
 impl Site {
     /// Answers a request, and counts it. What takes time and memory is made by `asking`.
-    pub(super) async fn answer<B>(&self, request: &Request<B>, asking: Asking<'_>) -> Response<Full<Bytes>> {
+    pub(super) async fn answer<B>(&self, request: &Request<B>, asking: Asking<'_>) -> Response<Content> {
         let start = Instant::now();
         let route = self.route(request.uri().path());
         let mut response = match self.guard.admit(request.headers(), route.is_open()).await {
@@ -86,7 +86,7 @@ impl Site {
         headers: &HeaderMap,
         route: Route,
         asking: Asking<'_>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Content> {
         match *method {
             _ if route == Route::Unknown => text(StatusCode::NOT_FOUND, "There is nothing at this path.\n"),
             Method::POST | Method::PUT if route == Route::Reload => self.reload().await,
@@ -94,7 +94,7 @@ impl Site {
             // These are the same for everyone who may come in and wants the same of them.
             Method::GET | Method::HEAD if route == Route::Metrics => {
                 let wanted = Wanted::by(headers);
-                let make = |turn| metrics::answer(&self.registry, &self.telemetry, wanted, turn);
+                let make = |turn| metrics::answer(&self.renderer, wanted, turn);
                 asking.shared(format!("{wanted:?}"), make).await
             }
             Method::GET | Method::HEAD if route.is_shown() => {
@@ -127,7 +127,7 @@ impl Site {
         }
     }
 
-    fn get(&self, route: Route, uri: &Uri) -> Response<Full<Bytes>> {
+    fn get(&self, route: Route, uri: &Uri) -> Response<Content> {
         match route {
             Route::Status => face(HTML, self.status().page(uri.query())),
             Route::ApiStatus => face(JSON, self.status().json(uri.query())),
@@ -159,7 +159,7 @@ impl Site {
         }
     }
 
-    fn redirect(&self, path: &str) -> Response<Full<Bytes>> {
+    fn redirect(&self, path: &str) -> Response<Content> {
         let to = self.facts.paths.redirect(path).unwrap_or_default();
         let mut response = text(StatusCode::FOUND, format!("See {to}\n"));
         if let Ok(to) = HeaderValue::from_str(&to) {
@@ -168,7 +168,7 @@ impl Site {
         response
     }
 
-    async fn reload(&self) -> Response<Full<Bytes>> {
+    async fn reload(&self) -> Response<Content> {
         let Some(reloads) = &self.reload else {
             return text(
                 StatusCode::FORBIDDEN,
@@ -186,7 +186,7 @@ impl Site {
         }
     }
 
-    fn fresh(&self) -> Response<Full<Bytes>> {
+    fn fresh(&self) -> Response<Content> {
         match self.board.without_fresh_snapshot(&self.clock.now()) {
             (0, _) => text(StatusCode::OK, "Fresh.\n"),
             (stale, all) => text(
@@ -224,20 +224,20 @@ impl Route {
     }
 }
 
-fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+fn refused(refusal: Refusal) -> Response<Content> {
     let mut response = text(refusal.status(), refusal.text());
     refusal.add_headers(response.headers_mut());
     response
 }
 
-fn not_allowed(body: &'static str, allowed: &'static str) -> Response<Full<Bytes>> {
+fn not_allowed(body: &'static str, allowed: &'static str) -> Response<Content> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, body);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
 /// A page, or what is said where there is nothing to show. It holds for the moment.
-fn face(content_type: &'static str, face: Face) -> Response<Full<Bytes>> {
+fn face(content_type: &'static str, face: Face) -> Response<Content> {
     let (status, body) = match face {
         Ok(body) => (StatusCode::OK, body),
         Err(body) => (StatusCode::NOT_FOUND, body),
@@ -245,17 +245,17 @@ fn face(content_type: &'static str, face: Face) -> Response<Full<Bytes>> {
     cached(response(status, content_type, body), "no-store")
 }
 
-fn cached(mut response: Response<Full<Bytes>>, how: &'static str) -> Response<Full<Bytes>> {
+fn cached(mut response: Response<Content>, how: &'static str) -> Response<Content> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(how));
     response
 }
 
-pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Content> {
     response(status, TEXT, body)
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Content> {
+    let mut response = Response::new(Content::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use openai_org_exporter::admin_api::{Account, Error, Field, User};
 use openai_org_exporter::clock::Clock;
 use openai_org_exporter::composition::{self, Composition, EmailDomain, Threshold};
-use openai_org_exporter::exposition::{self, OrganizationCollector};
+use openai_org_exporter::exposition::{self, Renderer};
 use openai_org_exporter::roster::Builder;
 use openai_org_exporter::snapshot::{Anomalies, Board, Organization, Summary};
 use openai_org_exporter::telemetry::Telemetry;
@@ -35,14 +35,15 @@ impl World {
         let interval = Duration::from_secs(300);
         let organizations: Vec<_> =
             names.iter().map(|name| Arc::new(Organization::new(*name, interval, HOUR))).collect();
-        let (registry, clock) = (Registry::new(), Clock::starting_at(START));
-        let (telemetry, board) = (Telemetry::new(&registry), Arc::new(Board::new(organizations.clone())));
+        let clock = Clock::starting_at(START);
+        let (telemetry, board) =
+            (Telemetry::new(&Registry::new()), Arc::new(Board::new(organizations.clone())));
         telemetry.config_loaded(clock.now().unix_seconds());
         let guard = Guard::open(&telemetry, clock);
         let options = exposition::Options { changes: true };
-        registry.register(Box::new(OrganizationCollector::new(board.clone(), clock, options))).unwrap();
+        let renderer = Renderer::new(board.clone(), telemetry.clone(), clock, options, Registry::new());
         let site = Site {
-            registry,
+            renderer: Arc::new(renderer),
             board,
             clock,
             telemetry,

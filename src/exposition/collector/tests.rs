@@ -6,10 +6,12 @@ use proptest::prelude::*;
 use tokio::time::advance;
 
 use super::*;
+use crate::catalog::Part;
 use crate::clock::Moment;
-use crate::composition::Label;
+use crate::composition::{Figures, Label, Row};
 use crate::exposition::render;
-use crate::snapshot::{LastWalk, Organization};
+use crate::roster::{Change, Grant, Totals};
+use crate::snapshot::{LastWalk, Organization, OrganizationState, Snapshot, Timing};
 
 /// A board of one organization, five seconds after a walk of two.
 fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {

@@ -79,7 +79,7 @@ fn a_small_body_is_sent_as_it_is_unless_that_is_not_accepted() {
 async fn a_response_says_how_it_is_compressed_and_that_this_depends_on_the_request() {
     let page = "<p>A page of the exporter.</p>".repeat(100);
     for (accept, encoding) in [("gzip", Some("gzip")), ("zstd", Some("zstd")), ("identity", None)] {
-        let mut response = Response::new(Full::new(Bytes::from(page.clone())));
+        let mut response = Response::new(Content::new(page.clone()));
         *response.status_mut() = StatusCode::ACCEPTED;
         let answer = compressed(Codings::accepted(&headers(&[accept])), response).await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED);

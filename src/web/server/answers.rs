@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::connections::{Connection, Connections};
+use crate::web::body::Content;
 use crate::web::routes::text;
 
 /// Answers that are made at the same time: each takes a core, and much more memory than it has in the end.
@@ -22,9 +22,9 @@ const AT_A_TIME: usize = 1;
 /// How often it is looked whether there is room by now: whoever takes no answer gives way as time goes by.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Content>;
 /// An answer that is to be made: nothing as long as it is not.
-type Batch = Arc<tokio::sync::Mutex<Option<Answer>>>;
+type Batch = Arc<RwLock<Option<Answer>>>;
 
 /// The answers that are asked for.
 pub(in crate::web) struct Answers {
@@ -58,7 +58,7 @@ enum Waited {
     /// Somebody has made it meanwhile.
     Made(Answer),
     /// It is to be made now, and put here for those who wait for the same.
-    Make(OwnedMutexGuard<Option<Answer>>, Turn),
+    Make(OwnedRwLockWriteGuard<Option<Answer>>, Turn),
 }
 
 impl Asking<'_> {
@@ -103,8 +103,17 @@ impl Answers {
 
     async fn turn(&self, key: String) -> Waited {
         let batch = self.batch(&key);
-        // Whoever makes it holds it until it is made. Who comes next makes it if that one has gone.
-        let shared = batch.clone().lock_owned().await;
+        // Whoever makes it holds it until it is made, and all others get it at once.
+        let shared = match batch.clone().try_write_owned() {
+            Ok(shared) => shared,
+            Err(_) => {
+                if let Some(answer) = batch.read().await.clone() {
+                    return Waited::Made(answer);
+                }
+                // Who comes next makes it, as that one has gone.
+                batch.clone().write_owned().await
+            }
+        };
         if let Some(answer) = &*shared {
             return Waited::Made(answer.clone());
         }
@@ -112,6 +121,8 @@ impl Answers {
         while !self.connections.room_for_answer() {
             sleep(LOOK_EVERY).await;
         }
+        // Those who have asked already, and were not heard yet, are to share it.
+        yield_now().await;
         // Who asks from now on is to see what is from now on.
         let mut to_make = self.to_make.lock().unwrap_or_else(PoisonError::into_inner);
         if to_make.get(&key).is_some_and(|next| Arc::ptr_eq(next, &batch)) {
@@ -142,17 +153,23 @@ mod tests {
     async fn who_asks_while_an_answer_is_made_gets_one_that_is_begun_later() {
         let connections = Connections::new(Options::default(), Telemetry::new(&Registry::new()));
         let answers = Answers::new(connections.clone(), Duration::from_secs(10));
-        let (go_on, until) = oneshot::channel::<()>();
+        let ((begin, begun), (go_on, until)) = (oneshot::channel(), oneshot::channel::<()>());
         let of = [connections.admit().await, connections.admit().await, connections.admit().await];
         let [first, second, third] = of.each_ref().map(|connection| Asking { answers: &answers, connection });
-        let (first, second, third, ()) = tokio::join!(
+        let (first, (second, third, ())) = tokio::join!(
             first.shared("page".into(), async |_turn| {
+                begin.send(()).unwrap();
                 let _ = until.await;
                 text(StatusCode::OK, "early")
             }),
-            second.shared("page".into(), async |_turn| text(StatusCode::OK, "late")),
-            third.shared("page".into(), async |_turn| text(StatusCode::OK, "late, and not made")),
-            async { go_on.send(()).unwrap() },
+            async {
+                begun.await.unwrap();
+                tokio::join!(
+                    second.shared("page".into(), async |_turn| text(StatusCode::OK, "late")),
+                    third.shared("page".into(), async |_turn| text(StatusCode::OK, "late, and not made")),
+                    async { go_on.send(()).unwrap() },
+                )
+            },
         );
         for (answer, expected) in [(first, "early"), (second, "late"), (third, "late")] {
             assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), expected);

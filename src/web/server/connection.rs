@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,6 +22,7 @@ use super::answers::Asking;
 use super::connections::{Connection, Verdict};
 use super::request::{Refusal, checked, read_body};
 use super::watched::{Told, Watched};
+use crate::web::body::Content;
 use crate::web::routes::text;
 use crate::web::security_headers::security_headers;
 
@@ -141,7 +141,7 @@ async fn respond(
     connection: &Arc<Connection>,
     request: Request<Incoming>,
     odd_line_end: bool,
-) -> Response<Told<Full<Bytes>>> {
+) -> Response<Told<Content>> {
     let start = Instant::now();
     let response = answer(server, connection, request, odd_line_end).await.unwrap_or_else(|refusal| {
         server.connections.closed_early(refusal.reason);
@@ -157,7 +157,7 @@ async fn answer(
     connection: &Connection,
     request: Request<Incoming>,
     odd_line_end: bool,
-) -> Result<Response<Full<Bytes>>, Refusal> {
+) -> Result<Response<Content>, Refusal> {
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let request = Request::from_parts(head, ());
@@ -176,7 +176,7 @@ async fn answer(
 }
 
 /// What is said to a request that no route has seen; the last on its connection.
-fn refused(server: &Server, refusal: Refusal, start: Instant) -> Response<Full<Bytes>> {
+fn refused(server: &Server, refusal: Refusal, start: Instant) -> Response<Content> {
     let mut response = text(refusal.status, refusal.text);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     security_headers(&mut response);

@@ -1,20 +1,22 @@
 //! Limits, under a clock that stands still but for waits: over a stream in memory that holds 64 KiB.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Opts, Registry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::activity::ClosedEarly;
 use super::{Options, Server, connection};
 use crate::clock::Clock;
+use crate::exposition::{self, Renderer};
 use crate::snapshot::Board;
 use crate::telemetry::Telemetry;
 use crate::web::guard::{GuardReading, GuardSettings, PasswordHash};
@@ -59,20 +61,27 @@ struct Client {
 
 impl World {
     fn new(options: Options) -> Self {
-        let registry = Registry::new();
         let family = GaugeVec::new(Opts::new("large", "Large."), &["text"]).unwrap();
         for number in 0..1024 {
             family.with_label_values(&[&format!("{number:01000}")]);
         }
         let expositions = Arc::new(AtomicUsize::new(0));
-        registry.register(Box::new(Large { family, asked: expositions.clone() })).unwrap();
+        Self::of(options, expositions.clone(), Large { family, asked: expositions })
+    }
+
+    /// One whose exposition has the families of `collector`.
+    fn of(options: Options, expositions: Arc<AtomicUsize>, collector: impl Collector + 'static) -> Self {
+        let [registry, large] = [(); 2].map(|()| Registry::new());
+        large.register(Box::new(collector)).unwrap();
         let (telemetry, clock) = (Telemetry::new(&registry), Clock::system());
+        let (board, changes) = (Arc::new(Board::default()), exposition::Options { changes: true });
+        let renderer = Renderer::new(board.clone(), telemetry.clone(), clock, changes, large);
         let site = Site {
             guard: Guard::open(&telemetry, clock),
             facts: Facts::default(),
             telemetry,
-            registry: registry.clone(),
-            board: Arc::new(Board::default()),
+            renderer: Arc::new(renderer),
+            board,
             clock,
             telemetry_path: "/metrics".into(),
             reload: None,
@@ -108,7 +117,6 @@ impl World {
     /// The same with all reasons.
     fn all_counted(&self) -> (f64, Vec<(String, f64)>) {
         let families = self.registry.gather();
-        self.expositions.fetch_sub(1, Ordering::Relaxed);
         let family = |name: &str| families.iter().find(|family| family.name() == name).unwrap().get_metric();
         let open = &family("openai_org_exporter_http_connections")[0];
         let closed = family("openai_org_exporter_http_connections_closed_early_total").iter();
@@ -543,4 +551,56 @@ async fn every_reason_is_there_from_the_start() {
     .map(|reason| (reason.name().to_owned(), 0.0));
     names.sort_by(|(a, _), (b, _)| a.cmp(b));
     assert_eq!(World::new(Options::default()).all_counted(), (0.0, names.to_vec()));
+}
+
+/// A large family that takes as long as it is told to.
+struct Slow {
+    family: GaugeVec,
+    begun: mpsc::UnboundedSender<()>,
+    go_on: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Collector for Slow {
+    fn desc(&self) -> Vec<&Desc> {
+        self.family.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.begun.send(()).unwrap();
+        self.go_on.try_lock().expect("nobody else is here").recv().unwrap();
+        self.family.collect()
+    }
+}
+
+#[tokio::test]
+async fn expositions_of_whatever_kind_are_made_one_after_the_other() {
+    let ((begun, mut begins), (go_on, until)) = (mpsc::unbounded_channel(), std::sync::mpsc::channel());
+    let family = GaugeVec::new(Opts::new("slow", "Slow."), &["text"]).unwrap();
+    family.with_label_values(&["a".repeat(1 << 20)]);
+    let slow = Slow { family, begun, go_on: Mutex::new(until) };
+    let world = World::of(Options::default(), Arc::default(), slow);
+    let kinds = ["text/plain", "application/openmetrics-text", "application/vnd.google.protobuf"];
+    let mut clients = Vec::new();
+    for (kind, coding) in kinds.into_iter().flat_map(|kind| [(kind, "identity"), (kind, "gzip")]) {
+        let mut client = world.connect().await;
+        let lines = format!(
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {kind}\r\nAccept-Encoding: {coding}\r\n\r\n"
+        );
+        client.send(&lines).await;
+        clients.push(client);
+    }
+    for _ in &clients {
+        begins.recv().await.unwrap();
+        // All others wait for this one.
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        assert!(begins.try_recv().is_err());
+        go_on.send(()).unwrap();
+    }
+    for mut client in clients {
+        let mut answer = [0; 15];
+        client.stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
 }
