@@ -251,6 +251,10 @@ impl Draft {
 }
 
 /// Waits more exactly than timers do, which are up to two milliseconds late.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is on a thread of its own, and timers are not exact enough"
+)]
 async fn wait_until(time: Instant) {
     const TIMERS_ARE_LATE: Duration = Duration::from_millis(3);
     sleep_until(time.checked_sub(TIMERS_ARE_LATE).unwrap_or(time)).await;
