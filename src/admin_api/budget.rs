@@ -90,9 +90,11 @@ impl Budget {
         self.window = None;
     }
 
-    /// Whether a 429 keeps everything back at `now`.
-    pub(super) fn is_closed(&self, now: Instant) -> bool {
-        self.closed_until.is_some_and(|until| until > now)
+    /// Whether a 429 keeps everything back at `now`, or did a moment ago: then another one is of a request that was under
+    /// way already.
+    pub(super) fn was_closed(&self, now: Instant) -> bool {
+        const A_MOMENT: Duration = Duration::from_secs(1);
+        self.closed_until.is_some_and(|until| until + A_MOMENT > now)
     }
 
     /// When a request may be sent, asked at `now`.

@@ -159,7 +159,7 @@ impl Gate {
     /// Halves the walkers, once for all that are refused at the same time.
     fn slow_down(&self, now: Instant) -> MutexGuard<'_, Budget> {
         let budget = self.budget();
-        if !budget.is_closed(now) {
+        if !budget.was_closed(now) {
             self.walkers.halve();
         }
         budget
@@ -274,15 +274,18 @@ mod tests {
             gate.refused(SOON);
         }
         assert_eq!(gate.walkers(), 8);
-        sleep(SOON).await;
-        gate.refused(SOON);
+        sleep(SOON + SOON).await;
+        // One that asks for a short wait is told of twice: before its body is read, and after.
+        gate.told_to_wait(Duration::from_millis(5));
+        sleep(Duration::from_millis(20)).await;
+        gate.refused(Duration::from_millis(100));
         assert_eq!(gate.walkers(), 4);
         for expected in [8, 16, 16] {
             gate.begin_walk();
             assert_eq!(gate.walkers(), expected);
         }
         for expected in [8, 4, 2, 1, 1] {
-            sleep(SOON).await;
+            sleep(SOON * 3).await;
             gate.refused(SOON);
             assert_eq!(gate.walkers(), expected);
         }
