@@ -156,22 +156,22 @@ impl<P: Pages + Send + 'static> Poller<P> {
         let mut start = self.clock.now();
         let boundaries = memory.courses.boundaries(&self.organization.state(), &start);
         let mut outcome = self.walk_by(boundaries, shutdown).await;
-        let mut way = way_of(&outcome);
-        if let (Some(Way::Segmented(_)), Some(Ok(Ok(walk)))) = (way, &outcome)
-            && let numbers = self.numbers(walk)
-            && numbers.miss_many()
-        {
-            report::confirming(&self.organization.name, walk, numbers.before - numbers.shared);
-            start = self.clock.now();
-            outcome = self.walk_by(None, shutdown).await;
-            if let Some(Ok(Ok(walk))) = &outcome
-                && !self.numbers(walk).miss_many()
-            {
-                way = Some(Way::FellBack);
+        if let Some(Ok(Ok(walk))) = &outcome {
+            let (way, numbers) = (walk.way, self.numbers(walk));
+            if matches!(way, Way::Segmented(_)) && numbers.miss_many() {
+                report::confirming(&self.organization.name, walk, numbers.before - numbers.shared);
+                start = self.clock.now();
+                drop(outcome);
+                outcome = self.walk_by(None, shutdown).await;
+                if let Some(Ok(Ok(walk))) = &outcome {
+                    let is_confirmed = self.numbers(walk).miss_many();
+                    memory
+                        .courses
+                        .completed(if is_confirmed { way } else { Way::FellBack }, &self.clock.now());
+                }
+            } else {
+                memory.courses.completed(way, &self.clock.now());
             }
-        }
-        if let Some(way) = way {
-            memory.courses.note(way, &self.clock.now());
         }
         match outcome {
             None => {
@@ -183,7 +183,10 @@ impl<P: Pages + Send + 'static> Poller<P> {
                 let max_drop = self.plan.borrow().max_drop;
                 self.judge(walk, memory, max_drop)
             }
-            Some(Ok(Err(failed))) => self.note_failure(&failed),
+            Some(Ok(Err(failed))) => {
+                memory.courses.failed(failed.way);
+                self.note_failure(&failed)
+            }
             Some(Err(panic)) => {
                 tracing::error!(organization = self.organization.name, error = %panic, "walk broke off by a fault of the exporter");
                 self.organization.note_panic(start, self.clock.now());
@@ -284,15 +287,6 @@ impl Finished {
                 schedule.after_success(self.start, self.first, self.chance)
             }
         }
-    }
-}
-
-/// Which way a walk went, if it ended by itself.
-fn way_of(outcome: &Option<Outcome>) -> Option<Way> {
-    match outcome.as_ref()? {
-        Ok(Ok(walk)) => Some(walk.way),
-        Ok(Err(failed)) => Some(failed.way),
-        Err(_) => None,
     }
 }
 

@@ -19,6 +19,8 @@ const MOST_IN_VAIN: u32 = 3;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Courses {
     in_vain: u32,
+    /// Whether a walk in segments failed, and none has been completed since.
+    failed: bool,
     sequential_until: Option<Instant>,
 }
 
@@ -27,19 +29,27 @@ impl Courses {
     pub(super) fn boundaries(&self, state: &OrganizationState, now: &Moment) -> Option<Arc<Boundaries>> {
         let is_due = state.last_sequential.is_none_or(|start| now.since(&start) >= DAY);
         let are_given_up = self.sequential_until.is_some_and(|until| now.instant < until);
-        state.boundaries.clone().filter(|_| !is_due && !are_given_up)
+        state.boundaries.clone().filter(|_| !is_due && !are_given_up && !self.failed)
     }
 
-    /// A walk ended at `now` that went this way, or whose segments missed users whom a walk page after page met.
-    pub(super) fn note(&mut self, way: Way, now: &Moment) {
+    /// A walk was completed at `now` that went this way, or whose segments missed users whom a walk page after page met.
+    pub(super) fn completed(&mut self, way: Way, now: &Moment) {
         match way {
+            // What failed in segments succeeds page after page.
+            Way::Sequential if self.failed => self.in_vain += 1,
             Way::Sequential => {}
             Way::Segmented(segments) if segments > 1 => self.in_vain = 0,
             Way::Segmented(_) | Way::FellBack => self.in_vain += 1,
         }
+        self.failed = false;
         if self.in_vain >= MOST_IN_VAIN {
-            *self = Self { in_vain: 0, sequential_until: Some(now.instant + DAY) };
+            *self = Self { sequential_until: Some(now.instant + DAY), ..Self::default() };
         }
+    }
+
+    /// A walk failed that went this way: after one in segments the next is sequential.
+    pub(super) fn failed(&mut self, way: Way) {
+        self.failed |= way != Way::Sequential;
     }
 }
 
@@ -91,16 +101,35 @@ mod tests {
             Way::Sequential,
             Way::FellBack,
         ] {
-            courses.note(way, &clock.now());
+            courses.completed(way, &clock.now());
             assert!(goes_by_boundaries(&courses), "{way:?}");
         }
-        courses.note(Way::Segmented(1), &clock.now());
+        courses.completed(Way::Segmented(1), &clock.now());
         assert!(!goes_by_boundaries(&courses));
         advance(DAY - Duration::from_secs(1)).await;
         assert!(!goes_by_boundaries(&courses));
         advance(Duration::from_secs(1)).await;
         assert!(goes_by_boundaries(&courses), "and then they are tried again");
-        courses.note(Way::FellBack, &clock.now());
+        courses.completed(Way::FellBack, &clock.now());
         assert!(goes_by_boundaries(&courses));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_walk_in_segments_that_failed_walks_are_sequential_until_one_is_completed() {
+        let (clock, mut courses) = (Clock::starting_at(1_800_000_000), Courses::default());
+        let goes_by_boundaries =
+            |courses: &Courses| courses.boundaries(&state(clock), &clock.now()).is_some();
+        courses.failed(Way::Sequential);
+        assert!(goes_by_boundaries(&courses));
+        for _ in 0..2 {
+            courses.failed(Way::Segmented(0));
+            courses.failed(Way::Sequential);
+            assert!(!goes_by_boundaries(&courses));
+            courses.completed(Way::Sequential, &clock.now());
+            assert!(goes_by_boundaries(&courses));
+        }
+        courses.failed(Way::Segmented(0));
+        courses.completed(Way::Sequential, &clock.now());
+        assert!(!goes_by_boundaries(&courses), "a third time is enough for a day");
     }
 }
