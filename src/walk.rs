@@ -57,7 +57,7 @@ pub struct Before {
 pub enum Way {
     /// Page after page.
     Sequential,
-    /// In so many segments at the same time. Where it is one, no boundary led anywhere.
+    /// In so many segments at the same time: one where no boundary stood in the end, none where the walk failed before.
     Segmented(usize),
     /// Page after page, as segments had been no chain.
     FellBack,
@@ -116,6 +116,12 @@ pub struct Anomalies {
 }
 
 impl Anomalies {
+    fn add(&mut self, other: Self) {
+        self.duplicate += other.duplicate;
+        self.missing_cursor += other.missing_cursor;
+        self.cursor_gone += other.cursor_gone;
+    }
+
     /// The number of each kind, under the value of the label `kind`.
     pub fn by_kind(&self) -> [(&'static str, u64); 3] {
         [
@@ -164,16 +170,19 @@ async fn walk_at_most<P: Pages>(
     let ground = Ground { pages, options, roster, telemetry, meter, start, most, progress };
     let mut way = Way::Sequential;
     let counted = through(&ground, boundaries.as_deref(), &mut way).await;
-    let Progress { accepted, anomalies, .. } = *ground.progress();
+    let Progress { accepted, mut anomalies, .. } = *ground.progress();
+    if let Ok(counted) = &counted {
+        anomalies.add(counted.anomalies);
+    }
     let summary = |end| Summary { start, end, pages: accepted, anomalies };
     match counted {
-        Ok(Counted { composition, roster, samplers }) => {
+        Ok(Counted { composition, roster, samplers, .. }) => {
             let (roster, changes) = roster.finish();
             Ok(CompletedWalk {
                 composition,
                 roster: Arc::new(roster),
                 changes,
-                boundaries: Arc::new(Boundaries::of(samplers, accepted)),
+                boundaries: Arc::new(Boundaries::of(samplers)),
                 way,
                 summary: summary(clock.now()),
             })
@@ -190,6 +199,7 @@ async fn through<P: Pages>(
 ) -> Result<Counted, Error> {
     let mut may_start_over = true;
     if let Some(chain) = boundaries.and_then(|boundaries| boundaries.chain(ground.pages.walkers())) {
+        *way = Way::Segmented(0);
         match segmented::walk(ground, chain).await? {
             Outcome::Whole(pieces) => {
                 let segments = pieces.len();
@@ -200,7 +210,10 @@ async fn through<P: Pages>(
                 *way = Way::FellBack;
             }
             Outcome::Broken => *way = Way::FellBack,
-            Outcome::Lost => may_start_over = false,
+            Outcome::Lost => {
+                may_start_over = false;
+                *way = Way::Sequential;
+            }
         }
         if *way == Way::FellBack {
             ground.telemetry.anomaly("segment_mismatch");
@@ -209,10 +222,14 @@ async fn through<P: Pages>(
     }
     loop {
         let mut pass = Pass::new(ground, None);
-        match pass.run(None).await? {
+        let ended = pass.run(None).await;
+        if !matches!(ended, Ok(Ended::AllPages)) {
+            ground.progress().anomalies.add(pass.anomalies());
+        }
+        match ended? {
             Ended::AllPages => return Ok(pass.into_counted()),
             Ended::Lost if may_start_over => may_start_over = false,
-            Ended::Lost | Ended::Met | Ended::Failed | Ended::Odd => {
+            Ended::Lost | Ended::Met | Ended::Failed | Ended::Odd | Ended::Resting => {
                 return Err(
                     pass.invalid("the place in the list was lost twice; users leave faster than pages come")
                 );

@@ -12,6 +12,9 @@ const HALF_PAGE: u64 = 50;
 /// Smaller organizations are walked page after page.
 const FEWEST_PAGES: u64 = 10;
 
+/// Shorter segments would ask for more pages than they save time.
+const FEWEST_PAGES_OF_A_SEGMENT: u64 = 2;
+
 /// Segments for each walker, if there are as many: a slow one shall not set the time.
 const SEGMENTS_PER_WALKER: usize = 3;
 
@@ -47,13 +50,13 @@ impl Boundaries {
         &self.ids
     }
 
-    /// How many pages the list had.
+    /// How many pages the list fills.
     pub fn pages(&self) -> u64 {
         self.pages
     }
 
-    /// Boundaries of a list of `pages` that was walked in pieces, from their samplers in order.
-    pub(super) fn of(pieces: Vec<Sampler>, pages: u64) -> Self {
+    /// Boundaries of a list that was walked in pieces, from their samplers in order.
+    pub(super) fn of(pieces: Vec<Sampler>) -> Self {
         let users: u64 = pieces.iter().map(|piece| piece.seen).sum();
         let step = pieces.iter().map(|piece| piece.distance).max().unwrap_or(HALF_PAGE);
         // An odd number of steps, which themselves are an odd number of half pages.
@@ -70,7 +73,7 @@ impl Boundaries {
             }
             before += piece.seen;
         }
-        Self { ids, pages }
+        Self { ids, pages: users.div_ceil(2 * HALF_PAGE) }
     }
 
     /// The segments for so many walkers, if it is worth it: those that take the least time, and a few for each walker.
@@ -84,12 +87,14 @@ impl Boundaries {
         let segments = |stride: usize| self.every(stride).count() + 1;
         let rounds = |stride: usize| segments(stride).div_ceil(walkers) as u64;
         let pages = |stride: usize| self.pages / segments(stride) as u64 + 1;
+        let most = (self.pages / FEWEST_PAGES_OF_A_SEGMENT).max(2);
         let enough = (walkers * SEGMENTS_PER_WALKER).min(segments(1));
         (1..=self.ids.len())
             .step_by(2)
-            .filter(|stride| segments(*stride) >= enough)
+            .filter(|stride| segments(*stride) as u64 <= most)
+            .filter(|stride| segments(*stride) >= enough || segments(*stride) as u64 * 2 > most)
             .min_by_key(|stride| (rounds(*stride) * pages(*stride), *stride))
-            .unwrap_or(1)
+            .unwrap_or(self.ids.len())
     }
 
     /// The middle one of each `stride` boundaries.

@@ -5,9 +5,9 @@
 //! next, and the last one met the end. A boundary that the segment before it never meets (its user left, or stands
 //! elsewhere) fails: it is taken out, and that segment goes on to the next.
 //!
-//! Why that is a proof, whatever a server answers to a cursor that it does not know: the first segment begins at the
-//! start, and goes from users to those behind them. Its boundary was met, so its user is in the list, and what the
-//! server answers behind it is what stands there; and so on, to the end.
+//! Why that is a proof for a list that does not change meanwhile, whatever a server answers to a cursor that it does not
+//! know: the first segment begins at the start, and goes from users to those behind them. The boundary that it meets is
+//! that of a user in the list, and what the server answers behind it is what stands there; and so on, to the end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(super) struct Chain {
 struct Segment {
     /// `None` for the start of the list.
     boundary: Option<Arc<str>>,
+    /// Whether anybody was read behind it.
+    read: bool,
     end: End,
 }
 
@@ -101,22 +103,34 @@ impl Chain {
                 }
                 Some(met) if divisible => {
                     self.fail_all(number + 1..met);
+                    self.segments[number].read = true;
                     self.segments[number].end = End::Met(met);
                     return Extent::Until(place + 1);
                 }
                 Some(met) => self.fail(met),
                 None => {}
             }
+            self.segments[number].read = true;
         }
         Extent::Whole
     }
 
-    /// A segment has come to the end of the list. No boundary stands behind that.
-    pub(super) fn ended(&mut self, number: usize) {
-        if self.stands(number) {
-            self.fail_all(number + 1..self.segments.len());
-            self.segments[number].end = End::OfList;
+    /// A segment has come to the end of the list. No boundary stands behind that. `false` if that contradicts what was read:
+    /// somebody stands behind one of them.
+    pub(super) fn ended(&mut self, number: usize) -> bool {
+        if !self.stands(number) {
+            return true;
         }
+        let behind = number + 1..self.segments.len();
+        let contradicts = behind.clone().any(|other| self.stands(other) && self.segments[other].read);
+        self.fail_all(behind);
+        self.segments[number].end = End::OfList;
+        !contradicts
+    }
+
+    /// Whether any boundary led anywhere.
+    pub(super) fn has_led_anywhere(&self) -> bool {
+        self.segments[1..].iter().any(|segment| segment.read)
     }
 
     /// The boundary of a segment failed. The segment that had come to it goes on.
@@ -156,7 +170,7 @@ impl Chain {
 
 impl Segment {
     fn behind(boundary: Option<Arc<str>>) -> Self {
-        Self { boundary, end: End::Open }
+        Self { boundary, read: false, end: End::Open }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Ground<'w, P> {
     pub(super) progress: Mutex<Progress>,
 }
 
-/// How far a walk has come, over all its passes.
+/// How far a walk has come, over all its passes. The anomalies are those of passes page after page that came to nothing.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Progress {
     asked: u64,
@@ -44,6 +44,8 @@ pub(super) struct Counted {
     pub(super) roster: roster::Builder,
     /// One for each piece of the list.
     pub(super) samplers: Vec<Sampler>,
+    /// What was odd.
+    pub(super) anomalies: Anomalies,
 }
 
 impl<'w, P: Pages> Ground<'w, P> {
@@ -74,6 +76,7 @@ impl<'w, P: Pages> Ground<'w, P> {
             composition: Composition::new(self.options.composition.clone(), self.start.whole_unix_seconds()),
             roster: self.roster.clone(),
             samplers: vec![Sampler::default()],
+            anomalies: Anomalies::default(),
         }
     }
 
@@ -98,11 +101,6 @@ impl<'w, P: Pages> Ground<'w, P> {
         self.meter.set(progress.accepted, progress.users);
     }
 
-    pub(super) fn anomaly(&self, of: fn(&mut Anomalies) -> &mut u64, kind: &'static str) {
-        *of(&mut self.progress().anomalies) += 1;
-        self.telemetry.anomaly(kind);
-    }
-
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,6 +117,7 @@ impl Counted {
             }
             all.composition.merge(&piece.composition);
             all.samplers.extend(piece.samplers);
+            all.anomalies.add(piece.anomalies);
         }
         Some(all)
     }

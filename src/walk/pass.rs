@@ -8,12 +8,12 @@ use futures_util::future::{MaybeDone, maybe_done};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::Pages;
 use super::chain::Extent;
 use super::cursors::Cursors;
 use super::ground::{Counted, Ground, Place};
 use super::segmented::Segment;
 use super::trail::Trail;
+use super::{Anomalies, Pages};
 use crate::admin_api::{Body, Error, Page, User};
 
 /// The most users that one page can have.
@@ -36,6 +36,8 @@ pub(super) struct Pass<'w, P> {
     last_user: Option<String>,
     /// The number of the last request that was answered.
     number: u64,
+    /// Whether somebody else is to walk on.
+    rests: bool,
 }
 
 /// How a pass ended that did not fail.
@@ -49,8 +51,11 @@ pub(super) enum Ended {
     Failed,
     /// Without a way back into the list.
     Lost,
-    /// At a page that is not followed by what stands behind its last user: such a list cannot be cut by its users.
+    /// At a page that is not followed by what stands behind its last user, or with too many users: such a list cannot be
+    /// cut by its users.
     Odd,
+    /// Between two pages, as there are too many walkers now. It can be run again, to go on.
+    Resting,
 }
 
 /// Where to go from here.
@@ -96,12 +101,18 @@ impl<'w, P: Pages> Pass<'w, P> {
             trail: Trail::default(),
             last_user: None,
             number: 0,
+            rests: false,
         }
     }
 
     /// What was counted.
     pub(super) fn into_counted(self) -> Counted {
         self.counted
+    }
+
+    /// What was odd.
+    pub(super) fn anomalies(&self) -> Anomalies {
+        self.counted.anomalies
     }
 
     /// Whether a page was accepted.
@@ -119,7 +130,10 @@ impl<'w, P: Pages> Pass<'w, P> {
         let mut ahead = None;
         loop {
             let limit = self.ground.limit();
-            let answer = match ahead.take() {
+            // An answer that was asked for ahead is of use only for the place that the page led to.
+            let ahead_of_here =
+                ahead.take().filter(|ahead: &Ahead<'_>| Some(&ahead.cursor) == self.place.as_ref());
+            let answer = match ahead_of_here {
                 Some(ahead) => self.answer(ahead).await,
                 None => self.ask(self.place.clone(), limit).await,
             };
@@ -131,13 +145,16 @@ impl<'w, P: Pages> Pass<'w, P> {
                     self.take(body, segment, &mut ahead, limit).await?
                 }
                 Err(error) if self.place.is_some() && is_refused_cursor(&error) => {
-                    self.find_again(Doubt::Refused, segment, limit).await?
+                    self.find_again(Doubt::Refused, segment, &mut ahead, limit).await?
                 }
                 Err(error) => return Err(error),
             };
             match next {
                 Next::Behind(cursor) => (self.place, self.revisit) = (Some(cursor), false),
                 Next::Out(ended) => return Ok(ended),
+            }
+            if std::mem::take(&mut self.rests) {
+                return Ok(Ended::Resting);
             }
         }
     }
@@ -157,7 +174,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             return Err(self.invalid("the walk started over and found nobody where there were users"));
         }
         if is_end && self.place.is_some() {
-            return self.find_again(Doubt::Nothing, segment, limit).await;
+            return self.find_again(Doubt::Nothing, segment, ahead, limit).await;
         }
         if says_nothing && self.is_at_boundary() {
             return Ok(Next::Out(Ended::Failed));
@@ -186,9 +203,9 @@ impl<'w, P: Pages> Pass<'w, P> {
             Extent::Whole => {}
             Extent::Nothing => return Ok(Accepted { next: Next::Out(Ended::Failed), last_user: None }),
             Extent::Until(users) => {
-                self.count(&page.users[..users], revisit)?;
                 (self.place, self.revisit) = (place.clone(), true);
-                return Ok(Accepted { next: Next::Out(Ended::Met), last_user: None });
+                let next = self.count(&page.users[..users], Next::Out(Ended::Met), revisit, segment)?;
+                return Ok(Accepted { next, last_user: None });
             }
         }
         let next = self.next(page)?;
@@ -201,36 +218,53 @@ impl<'w, P: Pages> Pass<'w, P> {
         }
         match &next {
             Next::Behind(cursor) if ahead.as_ref().is_some_and(|ahead| ahead.cursor == *cursor) => {}
+            Next::Behind(_)
+                if segment.is_some_and(|segment| segment.gives_way(self.ground.pages.walkers())) =>
+            {
+                self.rests = true;
+            }
             Next::Behind(cursor) if self.has_room_for(page.users.len()) => {
                 *ahead = Some(self.send(cursor.clone()).await);
             }
             _ => *ahead = None,
         }
         self.counted.composition.add_unreadable(page.unreadable);
-        self.count(&page.users, revisit)?;
+        let next = self.count(&page.users, next, revisit, segment)?;
         Ok(Accepted { next, last_user: page.users.last().map(|user| user.id.clone().into_owned()) })
     }
 
-    fn count(&mut self, users: &[User<'_>], revisit: bool) -> Result<(), Error> {
+    /// Counts users, and says where to go then: to `next`, unless there are more of them than there may be.
+    fn count(
+        &mut self,
+        users: &[User<'_>],
+        next: Next,
+        revisit: bool,
+        segment: Option<&Segment<'_>>,
+    ) -> Result<Next, Error> {
         let before = self.users();
         for user in users {
             if !self.counted.add(user) && !revisit {
-                self.ground.anomaly(|anomalies| &mut anomalies.duplicate, "duplicate");
+                self.counted.anomalies.duplicate += 1;
+                self.ground.telemetry.anomaly("duplicate");
             }
         }
         self.begun = true;
         self.ground.accepted(self.users() - before);
-        if !self.has_room_for(0) {
-            let most = self.ground.most;
-            return Err(self.invalid(&format!("the list has more than {most} users or pages")));
+        match segment {
+            _ if self.has_room_for(0) => Ok(next),
+            // Much of it may be of boundaries that the server does not know: page after page will tell.
+            Some(_) => Ok(Next::Out(Ended::Odd)),
+            None => {
+                let most = self.ground.most;
+                Err(self.invalid(&format!("the list has more than {most} users or pages")))
+            }
         }
-        Ok(())
     }
 
     /// Remembers the way back from a page that was read from `place`, and says where to go from it.
     fn went_on(&mut self, place: Place, body: Body, accepted: Accepted) -> Next {
         match accepted {
-            Accepted { next: Next::Out(ended @ (Ended::Met | Ended::Failed | Ended::Odd)), .. } => {
+            Accepted { next: Next::Out(ended), .. } => {
                 self.trail.rest();
                 Next::Out(ended)
             }
@@ -254,7 +288,8 @@ impl<'w, P: Pages> Pass<'w, P> {
         let cursor = match (&page.last_id, page.users.last()) {
             (Some(last_id), _) => last_id.clone().into_owned(),
             (None, Some(user)) if !page.ends_unreadable => {
-                self.ground.anomaly(|anomalies| &mut anomalies.missing_cursor, "missing_cursor");
+                self.counted.anomalies.missing_cursor += 1;
+                self.ground.telemetry.anomaly("missing_cursor");
                 user.id.clone().into_owned()
             }
             (None, _) => {
@@ -278,8 +313,10 @@ impl<'w, P: Pages> Pass<'w, P> {
         &mut self,
         doubt: Doubt,
         segment: Option<&Segment<'_>>,
+        ahead: &mut Option<Ahead<'w>>,
         limit: Instant,
     ) -> Result<Next, Error> {
+        *ahead = None;
         if self.is_at_boundary() {
             return Ok(Next::Out(Ended::Failed));
         }
@@ -312,7 +349,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             if doubt == Doubt::Refused || !last_still_stands {
                 self.cursor_gone();
             }
-            let accepted = self.accept(&page, &place, true, segment, &mut None).await?;
+            let accepted = self.accept(&page, &place, true, segment, ahead).await?;
             drop(page);
             return Ok(self.went_on(place, body, accepted));
         }
@@ -358,8 +395,9 @@ impl<'w, P: Pages> Pass<'w, P> {
         self.ground.progress().users + users <= self.ground.most && self.cursors.len() <= self.ground.most
     }
 
-    fn cursor_gone(&self) {
-        self.ground.anomaly(|anomalies| &mut anomalies.cursor_gone, "cursor_gone");
+    fn cursor_gone(&mut self) {
+        self.counted.anomalies.cursor_gone += 1;
+        self.ground.telemetry.anomaly("cursor_gone");
     }
 
     /// What is wrong with the page that was answered last, or with the list.

@@ -1,6 +1,7 @@
 //! A walk of many segments at the same time, which counts when the chain of them is proved.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt as _;
@@ -18,8 +19,10 @@ const MOST_IN_VAIN: usize = 4;
 
 /// One segment, as its pass sees it.
 pub(super) struct Segment<'c> {
-    chain: &'c Mutex<Chain>,
     number: usize,
+    chain: &'c Mutex<Chain>,
+    /// How many walk at this moment.
+    walking: &'c AtomicUsize,
 }
 
 /// How it ended, if it did not fail.
@@ -37,38 +40,46 @@ impl Segment<'_> {
     pub(super) fn extent(&self, page: &Page<'_>) -> Extent {
         lock(self.chain).read(self.number, page.users.iter().map(|user| &*user.id), page.unreadable == 0)
     }
+
+    /// Whether more than `walkers` walk, so that one has to rest. Whoever hears so counts no more.
+    pub(super) fn gives_way(&self, walkers: usize) -> bool {
+        let one_less = |walking: usize| (walking > walkers.max(1)).then(|| walking - 1);
+        self.walking.fetch_update(Relaxed, Relaxed, one_less).is_ok()
+    }
 }
 
 /// A walk in progress.
 struct Segments<'w, P> {
     ground: &'w Ground<'w, P>,
-    /// Those that somebody walks now.
-    walking: Vec<usize>,
+    /// The segments that somebody walks now.
+    dealt: Vec<usize>,
     /// The others that were begun, by number; it may turn out that they have to go on.
     resting: HashMap<usize, Pass<'w, P>>,
-    /// Whether any boundary led anywhere, and how many did not.
-    found: bool,
+    /// How many boundaries led nowhere.
     in_vain: usize,
 }
 
 /// Walks the segments of `chain`, as many at a time as there are walkers. They are dealt in the order of the list, so that
 /// those come first that have to go on.
 pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Result<Outcome, Error> {
-    let chain = Mutex::new(chain);
-    let mut segments =
-        Segments { ground, walking: vec![], resting: HashMap::new(), found: false, in_vain: 0 };
+    let (chain, walking) = (Mutex::new(chain), AtomicUsize::new(0));
+    let mut segments = Segments { ground, dealt: vec![], resting: HashMap::new(), in_vain: 0 };
     let mut passes = FuturesUnordered::new();
     loop {
-        while segments.walking.len() < ground.pages.walkers().max(1)
+        while walking.load(Relaxed) < ground.pages.walkers().max(1)
             && let Some((number, mut pass)) = segments.deal(&lock(&chain))
         {
-            let segment = Segment { chain: &chain, number };
+            walking.fetch_add(1, Relaxed);
+            let segment = Segment { number, chain: &chain, walking: &walking };
             passes.push(async move {
                 let ended = pass.run(Some(&segment)).await;
                 (number, pass, ended)
             });
         }
         let Some((number, pass, ended)) = passes.next().await else { break };
+        if !matches!(ended, Ok(Ended::Resting)) {
+            walking.fetch_sub(1, Relaxed);
+        }
         let ended = match ended {
             // Whoever comes this way from before the boundary will meet it too, unless it is the boundary that is at fault.
             Err(Error::InvalidResponse(_) | Error::ClientError(_)) if number > 0 => Ended::Failed,
@@ -77,9 +88,11 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
         match ended {
             Ended::Odd => return Ok(Outcome::Broken),
             Ended::Lost | Ended::Failed if number == 0 => return Ok(Outcome::Lost),
-            _ => {}
+            Ended::AllPages if !lock(&chain).ended(number) => return Ok(Outcome::Broken),
+            Ended::Lost | Ended::Failed => lock(&chain).fail(number),
+            Ended::AllPages | Ended::Met | Ended::Resting => {}
         }
-        segments.take_back(number, pass, ended, &mut lock(&chain));
+        segments.take_back(number, pass, &mut lock(&chain));
     }
     let proved = lock(&chain).proved();
     let mut piece = |number| segments.resting.remove(&number).map(Pass::into_counted);
@@ -90,28 +103,20 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
 impl<'w, P: Pages> Segments<'w, P> {
     /// The next segment that nobody walks, and its pass.
     fn deal(&mut self, chain: &Chain) -> Option<(usize, Pass<'w, P>)> {
-        let number = chain.open().find(|number| !self.walking.contains(number))?;
-        self.walking.push(number);
+        let number = chain.open().find(|number| !self.dealt.contains(number))?;
+        self.dealt.push(number);
         let begin = || Pass::new(self.ground, chain.boundary(number).map(str::to_owned));
         Some((number, self.resting.remove(&number).unwrap_or_else(begin)))
     }
 
     /// The pass of a segment comes back.
-    fn take_back(&mut self, number: usize, pass: Pass<'w, P>, ended: Ended, chain: &mut Chain) {
-        self.walking.retain(|other| *other != number);
-        match ended {
-            Ended::Met => {}
-            Ended::AllPages => chain.ended(number),
-            Ended::Lost | Ended::Failed | Ended::Odd => chain.fail(number),
-        }
-        if number > 0 {
-            self.found |= pass.has_begun();
-            self.in_vain += usize::from(!pass.has_begun());
-        }
+    fn take_back(&mut self, number: usize, pass: Pass<'w, P>, chain: &mut Chain) {
+        self.dealt.retain(|other| *other != number);
+        self.in_vain += usize::from(number > 0 && !pass.has_begun());
         self.resting.insert(number, pass);
-        if !self.found && self.in_vain >= MOST_IN_VAIN {
+        if self.in_vain >= MOST_IN_VAIN && !chain.has_led_anywhere() {
             let rest: Vec<usize> =
-                chain.open().filter(|other| *other > 0 && !self.walking.contains(other)).collect();
+                chain.open().filter(|other| *other > 0 && !self.dealt.contains(other)).collect();
             rest.into_iter().for_each(|number| chain.fail(number));
         }
         self.resting.retain(|number, pass| {

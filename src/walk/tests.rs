@@ -269,6 +269,8 @@ async fn behind_a_user_who_left_the_walk_goes_on_from_the_one_before() {
         list.unknown_cursor = UnknownCursor::Refuse(status);
         let all = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
         assert_eq!(completed(&list).await, (all, Anomalies { cursor_gone: 1, ..NONE }));
+        // The last one is asked for once, and not again after it was asked for ahead.
+        assert_eq!(list.asked()[1..], [Some("b".into()), Some("a".into()), Some("d".into())]);
     }
 }
 
