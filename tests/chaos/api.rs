@@ -83,8 +83,9 @@ impl ChaoticApi {
     fn begin_walk(&self) {
         self.walks.fetch_add(1, Relaxed);
         let baseline = self.baseline.load(Relaxed);
+        let shortest_page = 3.max(self.world.lock().unwrap().len() / 30);
         let mut temper = self.temper.lock().unwrap();
-        temper.page_size = temper.rng.usize(3..=100);
+        temper.page_size = temper.rng.usize(shortest_page..=100);
         temper.latency = temper.rng.u64(2..200);
         temper.faults = temper.rng.choice([0, 0, 8, 40]).unwrap();
         temper.unrest = temper.rng.choice([0, 0, 1, 3]).unwrap();

@@ -54,11 +54,17 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(mut rng: Rng) -> Self {
         let sent = Sent { role: true, scim: true, account: true };
-        let users = rng.usize(40..300);
+        // A large organization is walked in segments.
+        let users = if rng.u8(..) < 100 { rng.usize(1_000..1_300) } else { rng.usize(40..300) };
         let (people, history, changes) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut world = Self { people, sent, history, changes, cursor: None, next_id: 0, rng };
         (0..users).for_each(|_| world.add());
         world
+    }
+
+    /// How many there are now.
+    pub(crate) fn len(&self) -> usize {
+        self.people.len()
     }
 
     /// The users behind a cursor, at most so many, and whether more follow; `None` if nobody has the cursor's id.

@@ -47,7 +47,7 @@ fn there_are_more_segments_than_walkers() {
         let boundaries = left_by(&[users]);
         let segments = boundaries.chain(walkers).unwrap().open().count();
         assert!(
-            segments >= (3 * walkers).min(users as usize / 400),
+            segments >= (3 * walkers).min(usize::try_from(users).unwrap() / 400),
             "{users} users, {walkers} walkers, {segments} segments"
         );
         let rounds = segments.div_ceil(walkers) as u64;
