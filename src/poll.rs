@@ -158,7 +158,7 @@ impl<P: Pages + Send + 'static> Poller<P> {
         let mut outcome = self.walk_by(boundaries, shutdown).await;
         if let Some(Ok(Ok(walk))) = &outcome {
             let (way, numbers) = (walk.way, self.numbers(walk));
-            if matches!(way, Way::Segmented(_)) && numbers.miss_many() {
+            if matches!(way, Way::Segmented { .. }) && numbers.miss_many() {
                 report::confirming(&self.organization.name, walk, numbers.before - numbers.shared);
                 start = self.clock.now();
                 drop(outcome);

@@ -181,7 +181,7 @@ impl Organization {
         let last_walk =
             LastWalk { end: summary.end, duration: summary.duration(), pages: summary.pages, failure: None };
         let last_sequential = match walk.way {
-            Way::Segmented(_) => before.last_sequential,
+            Way::Segmented { .. } => before.last_sequential,
             Way::Sequential | Way::FellBack => Some(summary.start),
         };
         let snapshot = Snapshot {

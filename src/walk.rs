@@ -57,8 +57,13 @@ pub struct Before {
 pub enum Way {
     /// Page after page.
     Sequential,
-    /// In so many segments at the same time: one where no boundary stood in the end, none where the walk failed before.
-    Segmented(usize),
+    /// In segments at the same time.
+    Segmented {
+        /// How many stood in the end: one where no boundary did, none where the walk failed before.
+        stood: usize,
+        /// How many there were at first.
+        of: usize,
+    },
     /// Page after page, as segments had been no chain.
     FellBack,
 }
@@ -198,13 +203,15 @@ async fn through<P: Pages>(
     way: &mut Way,
 ) -> Result<Counted, Error> {
     let mut may_start_over = true;
-    if let Some(chain) = boundaries.and_then(|boundaries| boundaries.chain(ground.pages.walkers())) {
-        *way = Way::Segmented(0);
-        match segmented::walk(ground, chain).await? {
+    let cut = |boundaries: &Boundaries| Some((boundaries.chain(ground.pages.walkers())?, boundaries.pages()));
+    if let Some((chain, pages)) = boundaries.and_then(cut) {
+        let of = chain.len();
+        *way = Way::Segmented { stood: 0, of };
+        match segmented::walk(ground, chain, pages).await? {
             Outcome::Whole(pieces) => {
-                let segments = pieces.len();
+                let stood = pieces.len();
                 if let Some(counted) = Counted::joined(pieces) {
-                    *way = Way::Segmented(segments);
+                    *way = Way::Segmented { stood, of };
                     return Ok(counted);
                 }
                 *way = Way::FellBack;

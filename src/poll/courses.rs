@@ -38,8 +38,9 @@ impl Courses {
             // What failed in segments succeeds page after page.
             Way::Sequential if self.failed => self.in_vain += 1,
             Way::Sequential => {}
-            Way::Segmented(segments) if segments > 1 => self.in_vain = 0,
-            Way::Segmented(_) | Way::FellBack => self.in_vain += 1,
+            // What is read behind boundaries that fall is read twice.
+            Way::Segmented { stood, of } if stood * 2 > of => self.in_vain = 0,
+            Way::Segmented { .. } | Way::FellBack => self.in_vain += 1,
         }
         self.failed = false;
         if self.in_vain >= MOST_IN_VAIN {
@@ -95,8 +96,8 @@ mod tests {
             |courses: &Courses| courses.boundaries(&state(clock), &clock.now()).is_some();
         for way in [
             Way::FellBack,
-            Way::Segmented(1),
-            Way::Segmented(2),
+            Way::Segmented { stood: 2, of: 5 },
+            Way::Segmented { stood: 3, of: 5 },
             Way::FellBack,
             Way::Sequential,
             Way::FellBack,
@@ -104,7 +105,7 @@ mod tests {
             courses.completed(way, &clock.now());
             assert!(goes_by_boundaries(&courses), "{way:?}");
         }
-        courses.completed(Way::Segmented(1), &clock.now());
+        courses.completed(Way::Segmented { stood: 2, of: 5 }, &clock.now());
         assert!(!goes_by_boundaries(&courses));
         advance(DAY - Duration::from_secs(1)).await;
         assert!(!goes_by_boundaries(&courses));
@@ -122,13 +123,13 @@ mod tests {
         courses.failed(Way::Sequential);
         assert!(goes_by_boundaries(&courses));
         for _ in 0..2 {
-            courses.failed(Way::Segmented(0));
+            courses.failed(Way::Segmented { stood: 0, of: 5 });
             courses.failed(Way::Sequential);
             assert!(!goes_by_boundaries(&courses));
             courses.completed(Way::Sequential, &clock.now());
             assert!(goes_by_boundaries(&courses));
         }
-        courses.failed(Way::Segmented(0));
+        courses.failed(Way::Segmented { stood: 0, of: 5 });
         courses.completed(Way::Sequential, &clock.now());
         assert!(!goes_by_boundaries(&courses), "a third time is enough for a day");
     }

@@ -43,7 +43,7 @@ pub(super) fn confirming(organization: &str, walk: &CompletedWalk, users_gone: u
 /// How many segments were walked at the same time.
 fn segments(way: Way) -> usize {
     match way {
-        Way::Segmented(segments) => segments,
+        Way::Segmented { stood, .. } => stood,
         Way::Sequential | Way::FellBack => 1,
     }
 }

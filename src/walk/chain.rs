@@ -7,7 +7,9 @@
 //!
 //! Why that is a proof for a list that does not change meanwhile, whatever a server answers to a cursor that it does not
 //! know: the first segment begins at the start, and goes from users to those behind them. The boundary that it meets is
-//! that of a user in the list, and what the server answers behind it is what stands there; and so on, to the end.
+//! that of a user in the list, and what the server answers behind it is what stands there; and so on, to the end. That it
+//! is what stands there is checked where it can be: in the middle of a page the next user is known, and the next segment
+//! must begin with that one. At the end of a page the walk page after page would ask the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +28,10 @@ struct Segment {
     boundary: Option<Arc<str>>,
     /// Whether anybody was read behind it.
     read: bool,
+    /// Whom the segment begins with, once its first page is there; `None` in it where that has nobody.
+    first: Option<Option<Box<str>>>,
+    /// Whom it must begin with, if whoever came to its boundary has seen that.
+    expected: Option<Box<str>>,
     end: End,
 }
 
@@ -67,6 +73,11 @@ impl Chain {
         chain
     }
 
+    /// How many segments there are, failed ones too.
+    pub(super) fn len(&self) -> usize {
+        self.segments.len()
+    }
+
     /// The user behind whom a segment begins; `None` for the start of the list.
     pub(super) fn boundary(&self, number: usize) -> Option<&str> {
         self.segments[number].boundary.as_deref()
@@ -93,7 +104,14 @@ impl Chain {
         if self.segments[number].end != End::Open {
             return Extent::Nothing;
         }
-        for (place, id) in ids.into_iter().enumerate() {
+        let mut ids = ids.into_iter().enumerate().peekable();
+        let first = ids.peek().map(|(_, id)| Box::from(*id));
+        self.segments[number].first.get_or_insert(first);
+        if !self.segments[number].begins_as_expected() {
+            self.fail(number);
+            return Extent::Nothing;
+        }
+        while let Some((place, id)) = ids.next() {
             let met = self.numbers.get(id).copied().filter(|met| self.stands(*met));
             match met {
                 // The order is not what it was, or the server does not know the boundary and began elsewhere.
@@ -101,7 +119,7 @@ impl Chain {
                     self.fail(number);
                     return Extent::Nothing;
                 }
-                Some(met) if divisible => {
+                Some(met) if divisible && self.begins_with(met, ids.peek().map(|(_, id)| *id)) => {
                     self.fail_all(number + 1..met);
                     self.segments[number].read = true;
                     self.segments[number].end = End::Met(met);
@@ -155,6 +173,13 @@ impl Chain {
         (standing[0] == 0 && meets_next && last_is_at_end).then_some(standing)
     }
 
+    /// Whether a segment begins with `next`, as far as anything is known of either; it is held to that from now on.
+    fn begins_with(&mut self, number: usize, next: Option<&str>) -> bool {
+        let segment = &mut self.segments[number];
+        segment.expected = next.map(Box::from);
+        segment.begins_as_expected()
+    }
+
     fn standing(&self) -> impl Iterator<Item = usize> {
         (0..self.segments.len()).filter(|number| self.stands(*number))
     }
@@ -170,7 +195,14 @@ impl Chain {
 
 impl Segment {
     fn behind(boundary: Option<Arc<str>>) -> Self {
-        Self { boundary, read: false, end: End::Open }
+        Self { boundary, read: false, first: None, expected: None, end: End::Open }
+    }
+
+    fn begins_as_expected(&self) -> bool {
+        match (&self.first, &self.expected) {
+            (Some(first), Some(expected)) => first.as_ref() == Some(expected),
+            _ => true,
+        }
     }
 }
 

@@ -251,6 +251,7 @@ impl<'w, P: Pages> Pass<'w, P> {
         self.begun = true;
         self.ground.accepted(self.users() - before);
         match segment {
+            Some(segment) if segment.is_endless(self.ground.progress().accepted) => Ok(Next::Out(Ended::Odd)),
             _ if self.has_room_for(0) => Ok(next),
             // Much of it may be of boundaries that the server does not know: page after page will tell.
             Some(_) => Ok(Next::Out(Ended::Odd)),

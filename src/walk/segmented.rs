@@ -23,6 +23,8 @@ pub(super) struct Segment<'c> {
     chain: &'c Mutex<Chain>,
     /// How many walk at this moment.
     walking: &'c AtomicUsize,
+    /// So many pages of all segments together are too many.
+    most_pages: u64,
 }
 
 /// How it ended, if it did not fail.
@@ -39,6 +41,11 @@ impl Segment<'_> {
     /// Which part of `page` belongs to the segment.
     pub(super) fn extent(&self, page: &Page<'_>) -> Extent {
         lock(self.chain).read(self.number, page.users.iter().map(|user| &*user.id), page.unreadable == 0)
+    }
+
+    /// Whether so many pages are more than the list can have, by what it had.
+    pub(super) fn is_endless(&self, pages: u64) -> bool {
+        pages > self.most_pages
     }
 
     /// Whether more than `walkers` walk, so that one has to rest. Whoever hears so counts no more.
@@ -61,7 +68,14 @@ struct Segments<'w, P> {
 
 /// Walks the segments of `chain`, as many at a time as there are walkers. They are dealt in the order of the list, so that
 /// those come first that have to go on.
-pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Result<Outcome, Error> {
+///
+/// `pages` is how many the list had before.
+pub(super) async fn walk<P: Pages>(
+    ground: &Ground<'_, P>,
+    chain: Chain,
+    pages: u64,
+) -> Result<Outcome, Error> {
+    let most_pages = pages.saturating_mul(3).saturating_add(100);
     let (chain, walking) = (Mutex::new(chain), AtomicUsize::new(0));
     let mut segments = Segments { ground, dealt: vec![], resting: HashMap::new(), in_vain: 0 };
     let mut passes = FuturesUnordered::new();
@@ -70,7 +84,7 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
             && let Some((number, mut pass)) = segments.deal(&lock(&chain))
         {
             walking.fetch_add(1, Relaxed);
-            let segment = Segment { number, chain: &chain, walking: &walking };
+            let segment = Segment { number, chain: &chain, walking: &walking, most_pages };
             passes.push(async move {
                 let ended = pass.run(Some(&segment)).await;
                 (number, pass, ended)
@@ -81,8 +95,7 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
             walking.fetch_sub(1, Relaxed);
         }
         let ended = match ended {
-            // Whoever comes this way from before the boundary will meet it too, unless it is the boundary that is at fault.
-            Err(Error::InvalidResponse(_) | Error::ClientError(_)) if number > 0 => Ended::Failed,
+            Err(error) if number > 0 && may_be_the_boundary(&error, &pass) => Ended::Failed,
             ended => ended?,
         };
         match ended {
@@ -93,6 +106,10 @@ pub(super) async fn walk<P: Pages>(ground: &Ground<'_, P>, chain: Chain) -> Resu
             Ended::AllPages | Ended::Met | Ended::Resting => {}
         }
         segments.take_back(number, pass, &mut lock(&chain));
+        // Who still walks then has failed, and may hang.
+        if lock(&chain).proved().is_some() {
+            break;
+        }
     }
     let proved = lock(&chain).proved();
     let mut piece = |number| segments.resting.remove(&number).map(Pass::into_counted);
@@ -126,6 +143,15 @@ impl<'w, P: Pages> Segments<'w, P> {
             }
             stands
         });
+    }
+}
+
+/// Whether it is the boundary that is at fault. If it is not, whoever comes this way from before it will fail too.
+fn may_be_the_boundary<P: Pages>(error: &Error, pass: &Pass<'_, P>) -> bool {
+    match error {
+        Error::InvalidResponse(_) | Error::ClientError(_) => true,
+        Error::Unauthorized(_) => false,
+        _ => !pass.has_begun(),
     }
 }
 

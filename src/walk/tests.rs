@@ -18,6 +18,7 @@ enum UnknownCursor {
     AnswerNothing,
     /// The page behind that many users.
     AnswerFrom(usize),
+    Hang,
     /// Always this user, and that more follow.
     GoRound,
 }
@@ -88,6 +89,7 @@ impl List {
                 let end = (start + self.page_size).min(users.len());
                 Answer::Text(page(&users[start..end], end < users.len()))
             }
+            (None, UnknownCursor::Hang) => Answer::Hang,
             (None, UnknownCursor::GoRound) => Answer::Text(page(&["round"], true)),
             (None, UnknownCursor::Refuse(status)) => Answer::Status(status),
             (None, UnknownCursor::AnswerNothing) => Answer::Text(page::<String>(&[], false)),

@@ -72,6 +72,24 @@ fn an_end_before_users_who_were_read_contradicts_itself() {
 }
 
 #[test]
+fn a_segment_that_begins_with_somebody_else_than_stands_behind_its_boundary_fails() {
+    // Whoever comes to the boundary sees it, later or before.
+    let mut chain = chain(&["b", "e"]);
+    assert_eq!(chain.read(1, ["d"], true), Extent::Whole);
+    assert_eq!(chain.read(0, ["a", "b", "c", "d", "e"], true), Extent::Until(5), "and goes on to the next");
+    assert!(!chain.stands(1));
+    let mut chain = self::chain(&["b", "e"]);
+    assert_eq!(chain.read(0, ["a", "b", "c"], true), Extent::Until(2));
+    assert_eq!(chain.read(1, ["d"], true), Extent::Nothing);
+    assert_eq!((chain.stands(1), open(&chain)), (false, vec![0, 2]));
+    // At the end of a page nobody is seen behind it; and only the first page begins the segment.
+    let mut chain = self::chain(&["b", "e"]);
+    assert_eq!(chain.read(0, ["a", "b"], true), Extent::Until(2));
+    assert_eq!(chain.read(1, ["d"], true), Extent::Whole);
+    assert_eq!(chain.read(1, ["x", "e"], true), Extent::Until(2));
+}
+
+#[test]
 fn a_segment_that_comes_to_itself_or_to_one_before_it_fails() {
     for ids in [["x", "b"], ["x", "a"]] {
         let mut chain = chain(&["a", "b"]);
