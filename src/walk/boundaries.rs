@@ -97,9 +97,9 @@ impl Boundaries {
             .unwrap_or(self.ids.len())
     }
 
-    /// The middle one of each `stride` boundaries.
+    /// The last one of each `stride` boundaries: an odd number of half pages from the start, and from one to the next.
     fn every(&self, stride: usize) -> impl Iterator<Item = &str> {
-        self.ids.iter().skip(stride / 2).step_by(stride).map(|id| &**id)
+        self.ids.iter().skip(stride - 1).step_by(stride).map(|id| &**id)
     }
 }
 

@@ -61,6 +61,18 @@ fn there_are_more_segments_than_walkers() {
 }
 
 #[test]
+fn segments_end_in_the_middle_of_a_page() {
+    for (users, walkers) in [(1_000, 4), (3_000, 8), (50_000, 16), (50_000, 4), (1_000_000, 64)] {
+        let boundaries = left_by(&[users]);
+        let chain = boundaries.chain(walkers).unwrap();
+        let places = (1..chain.len()).map(|number| chain.boundary(number).unwrap().parse::<u64>().unwrap());
+        let places: Vec<u64> = std::iter::once(0).chain(places).collect();
+        assert!(places.len() > 2);
+        assert!(places.windows(2).all(|pair| (pair[1] - pair[0]) % 100 == 50), "{users}: {places:?}");
+    }
+}
+
+#[test]
 fn what_could_be_no_boundary_is_left_out() {
     let ids = ["a", "", " ", &"x".repeat(257), "b"].map(Box::from);
     assert_eq!(Boundaries::new(ids, 20).ids(), ["a".into(), "b".into()]);
