@@ -44,7 +44,7 @@ async fn several_organizations() -> Result<()> {
     let (exporter, browser) = (Exporter::demo(&["--organizations=3"]).await?, Browser::start().await?);
     wait_for("fresh organizations", async || {
         browser.open(&exporter.url("/")).await?;
-        Ok(text(&browser).await?.contains("3 of 3 organizations are fresh").then_some(()))
+        Ok(text(&browser).await?.contains("3 of 3 organizations fresh").then_some(()))
     })
     .await?;
     inspect(&browser, &exporter.url("/")).await?;
