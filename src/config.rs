@@ -27,7 +27,9 @@ pub use layers::Layers;
 pub use organizations::{SIMULATED_KEY, simulated_organizations};
 pub use reference::markdown;
 pub use settings::{Setting, User, all as settings};
-pub use values::{LogFormat, LogLevel, parse_duration, show_duration};
+pub use values::{LogFormat, LogLevel};
+
+use crate::duration::show as show_duration;
 pub use web_file::{WebConfig, reread_web_config};
 
 /// The environment, read once by whoever starts the program.

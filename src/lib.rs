@@ -13,10 +13,12 @@
 //! | room | what it is | may import |
 //! |---|---|---|
 //! | `catalog` | every metric family, once: name, help, type, labels; no values | |
+//! | `duration` | durations as Prometheus writes them | |
 //! | `clock` | what time it is, on the wall and since the start; tests hand in their own | |
 //! | `telemetry` | the exporter's own counters and histograms, as handles per organization | `catalog`, `clock` |
 //! | `admin_api` | the endpoint: key, base URL, client, page, user, retries, errors | `telemetry` |
 //! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
+//! | `selection` | selectors over the labels, and whether a user is one of those selected: pure | `admin_api`, `catalog`, `composition`, `duration` |
 //! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |
 //! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
 //! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `admin_api` (in tests), `clock`, `composition`, `roster`, `walk` |
@@ -24,9 +26,9 @@
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
 //! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `roster`, `snapshot`, `telemetry` |
-//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `web` (value types only) |
+//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
-//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
+//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
 //! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;
@@ -36,9 +38,11 @@ pub mod cli;
 pub mod clock;
 pub mod composition;
 pub mod config;
+pub mod duration;
 pub mod exposition;
 pub mod poll;
 pub mod roster;
+pub mod selection;
 pub mod simulator;
 pub mod snapshot;
 pub mod state;

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DONE, Failure, block_on, say};
 use crate::app::{init_logging, shutdown_on_signals};
-use crate::config::{self, Layers, parse_duration, simulated_organizations};
+use crate::config::{self, Layers, simulated_organizations};
+use crate::duration;
 use crate::simulator::{Fault, Options, Simulator};
 
 pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
@@ -23,7 +24,7 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
         users: layers.one("users", number::<u32>)? as usize,
         seed: layers.one("seed", number::<u64>)?,
         admin_key: layers.one("admin-key", |text| Ok::<_, String>(text.to_owned()))?,
-        latency: layers.one("latency", parse_duration)?,
+        latency: layers.one("latency", duration::parse)?,
         churn_per_minute: layers.one("churn", rate)?,
         gzip: layers.one("gzip", |text| {
             text.parse::<bool>().map_err(|_| format!("{text:?} is neither true nor false"))

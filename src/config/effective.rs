@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, KeySource, show_duration};
+use super::{Config, KeySource};
+use crate::duration::show as show_duration;
 
 /// YAML that reads back as the same configuration where keys come from files or the environment.
 pub(super) fn yaml(config: &Config) -> String {

@@ -291,7 +291,7 @@ fn key_at<T, E: Display>(
 fn max_age(given: Option<Duration>, interval: Duration, place: &Place) -> Result<Duration, ConfigError> {
     let max_age = given.unwrap_or_else(|| (interval * 3).max(Duration::from_secs(3600)));
     if max_age < interval * 2 {
-        let show = values::show_duration;
+        let show = crate::duration::show;
         return Err(ConfigError::new(
             place.clone(),
             format!(
