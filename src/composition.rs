@@ -5,11 +5,13 @@
 
 mod coverage;
 mod figures;
+mod folds;
 mod labels;
 mod names;
 mod projects;
 mod role;
 mod totals;
+mod traits;
 
 use std::sync::Arc;
 
@@ -21,13 +23,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin_api::{Field, User};
 
+pub use coverage::FIELDS;
 pub use figures::{Figures, Label, Row};
+pub use folds::Folds;
 pub(crate) use labels::label_enum;
 pub use labels::{
     AccountType, ApiKeyUse, EmailDomain, EmailDomainError, ScimManaged, Status, Threshold, WINDOWS,
 };
 pub use names::Names;
 pub use totals::total;
+pub use traits::{Named, Traits};
 
 /// What to count by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +154,11 @@ impl Composition {
     /// How many users were counted.
     pub fn users(&self) -> u64 {
         self.personas.total()
+    }
+
+    /// Which names have series of their own.
+    pub fn folds(&self) -> Folds {
+        Folds::of(self)
     }
 
     /// The counts under their labels, zeros and unknowns included.

@@ -8,8 +8,8 @@ pub(super) const FIELD_COUNT: usize = 17;
 /// Whether a user's record carries a field.
 type Carries = fn(&User<'_>) -> bool;
 
-/// Each optional field that is read, and whether a record carries it.
-const FIELDS: [(&str, Carries); FIELD_COUNT] = [
+/// Each optional field that is read, as the label `field` calls it, and whether a record carries it.
+pub const FIELDS: [(&str, Carries); FIELD_COUNT] = [
     ("added_at", |user| user.added_at.is_carried()),
     ("api_key_last_used_at", |user| user.api_key_last_used_at.is_carried()),
     ("created", |user| user.created.is_carried()),

@@ -11,6 +11,9 @@ use super::{Composition, Options};
 /// How many values of one kind have series of their own.
 pub(super) const MOST_VALUES: usize = 20;
 
+/// The roles that the reference names: they have series of their own whatever else there is.
+pub(super) const REFERENCE_ROLES: [&str; 2] = ["owner", "reader"];
+
 /// A label's value.
 pub type Label = Cow<'static, str>;
 
@@ -142,8 +145,7 @@ impl Fill {
 
 /// The roles that have series, owner and reader first among those that are kept.
 fn roles(composition: &Composition) -> Vec<Role> {
-    const REFERENCE: [&str; 2] = ["owner", "reader"];
-    let folded = composition.roles.fold(&REFERENCE, MOST_VALUES);
+    let folded = composition.roles.fold(&REFERENCE_ROLES, MOST_VALUES);
     let carried = !folded.named.is_empty() || folded.other.is_some();
     let mut roles: Vec<Role> = folded
         .named
@@ -151,7 +153,7 @@ fn roles(composition: &Composition) -> Vec<Role> {
         .map(|(name, counts)| Role { label: name.into(), counts, filled: true })
         .collect();
     if carried {
-        for name in REFERENCE {
+        for name in REFERENCE_ROLES {
             if roles.iter().all(|role| role.label != name) {
                 roles.push(Role { label: name.into(), counts: RoleCounts::default(), filled: true });
             }

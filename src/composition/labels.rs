@@ -182,18 +182,26 @@ impl EmailDomain {
         &self.0
     }
 
+    /// What stands behind the last `@` of `user`'s address, in whatever case; nothing without an address, and an empty
+    /// text where the address has no `@`.
+    pub fn of<'u>(user: &'u User<'_>) -> Option<&'u str> {
+        let nested = user.user.value().map(|account| &account.email);
+        let address = [Some(&user.email), nested].into_iter().flatten().find_map(address)?;
+        Some(address.rsplit_once('@').map_or("", |(_, domain)| domain))
+    }
+
+    /// Whether `domain`, in whatever case, is this one.
+    pub fn is(&self, domain: &str) -> bool {
+        match domain.is_ascii() {
+            true => self.0.eq_ignore_ascii_case(domain),
+            false => self.0 == domain.to_lowercase(),
+        }
+    }
+
     /// The place of `user`'s address among `domains`; behind them stand `other` and `none`.
     pub(super) fn place(user: &User<'_>, domains: &[Self]) -> usize {
-        let nested = user.user.value().map(|account| &account.email);
-        let Some(address) = [Some(&user.email), nested].into_iter().flatten().find_map(address) else {
-            return domains.len() + 1;
-        };
-        let Some((_, domain)) = address.rsplit_once('@') else { return domains.len() };
-        let is = |known: &Self| match domain.is_ascii() {
-            true => known.0.eq_ignore_ascii_case(domain),
-            false => known.0 == domain.to_lowercase(),
-        };
-        domains.iter().position(is).unwrap_or(domains.len())
+        let Some(domain) = Self::of(user) else { return domains.len() + 1 };
+        domains.iter().position(|known| known.is(domain)).unwrap_or(domains.len())
     }
 }
 

@@ -1,10 +1,11 @@
 //! Names that the API chooses (roles, personas, projects), as small numbers, and counts by them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
+use super::traits::Named;
 use crate::admin_api::Field;
 
 /// The number of everything without a name.
@@ -12,9 +13,6 @@ pub(super) const UNKNOWN: usize = 0;
 
 /// The number of everything that is not told apart.
 pub(super) const OTHER: usize = 1;
-
-/// The longest name in characters.
-const LONGEST_NAME: usize = 64;
 
 /// Names of one kind; each has a number that it keeps. Those that cannot be told apart share one.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +25,7 @@ pub struct Names {
 }
 
 /// Whether the name looks like a mail address or an API key, which are in no metric whatever field they come in.
-fn is_private(name: &str) -> bool {
+pub(super) fn is_private(name: &str) -> bool {
     name.contains('@') || name.split_whitespace().any(|word| word.starts_with("sk-"))
 }
 
@@ -89,16 +87,14 @@ impl Names {
     pub fn number(&mut self, field: &Field<Cow<'_, str>>) -> usize {
         let Some(name) = field.value() else { return UNKNOWN };
         // What has a number was looked at when it got it.
-        self.numbers.get(&**name).copied().unwrap_or_else(|| self.number_of_new(name.trim()))
+        self.numbers.get(&**name).copied().unwrap_or_else(|| self.number_of_new(name))
     }
 
     fn number_of_new(&mut self, name: &str) -> usize {
-        match name {
-            "" | "unknown" => UNKNOWN,
-            "other" => OTHER,
-            _ if name.len() > LONGEST_NAME && name.chars().count() > LONGEST_NAME => OTHER,
-            _ if is_private(name) => OTHER,
-            _ => self.number_of(name),
+        match Named::of_text(name) {
+            Named::Name(name) => self.number_of(name),
+            Named::Other => OTHER,
+            Named::Unknown => UNKNOWN,
         }
     }
 
@@ -155,6 +151,11 @@ impl<T: Tally> Values<T> {
 
     pub(super) fn total(&self) -> u64 {
         self.counts.iter().map(T::users).sum()
+    }
+
+    /// The names that [`Values::fold`] keeps.
+    pub(super) fn kept(&self, first: &[&str], most: usize) -> BTreeSet<String> {
+        self.fold(first, most).named.into_iter().map(|(name, _)| name).collect()
     }
 
     /// Keeps at most `most` names: those of `first`, then those with most users, equal numbers in byte order. The

@@ -1,7 +1,7 @@
 //! Users by project and role.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::{Label, Row, row};
 use super::names::{Names, OTHER, UNKNOWN, Values, at};
@@ -103,13 +103,7 @@ impl Projects {
     /// The series, with the `most` largest projects by themselves.
     pub(super) fn figures(&self, most: usize) -> ProjectFigures {
         let role_label = self.role_labels();
-        let mut ranked: Vec<(&str, &ProjectCounts)> = self
-            .projects
-            .iter()
-            .enumerate()
-            .filter_map(|(number, counts)| Some((self.ids.name(number)?, counts)))
-            .collect();
-        ranked.sort_unstable_by_key(|(id, counts)| (Reverse(counts.users), *id));
+        let mut ranked = self.ranked();
         let rest = ranked.split_off(most.min(ranked.len()));
         ranked.sort_unstable_by_key(|(id, _)| *id);
 
@@ -129,20 +123,42 @@ impl Projects {
         figures
     }
 
-    /// The label of each role by its number; at most 20 are told apart.
-    fn role_labels(&self) -> Vec<String> {
+    /// All projects with an id, those with most users first, equal numbers in byte order.
+    fn ranked(&self) -> Vec<(&str, &ProjectCounts)> {
+        let mut ranked: Vec<(&str, &ProjectCounts)> = self
+            .projects
+            .iter()
+            .enumerate()
+            .filter_map(|(number, counts)| Some((self.ids.name(number)?, counts)))
+            .collect();
+        ranked.sort_unstable_by_key(|(id, counts)| (Reverse(counts.users), *id));
+        ranked
+    }
+
+    /// The ids of the `most` largest projects, which have series of their own.
+    pub(super) fn kept_ids(&self, most: usize) -> BTreeSet<String> {
+        self.ranked().into_iter().take(most).map(|(id, _)| id.to_owned()).collect()
+    }
+
+    /// The roles in projects that have series of their own.
+    pub(super) fn kept_roles(&self) -> BTreeSet<String> {
         let mut memberships = Values::<u64>::default();
-        let name = |number: usize| self.roles.label(number);
         for counts in &self.projects {
             for (role, users) in &counts.roles {
-                *memberships.of(&Field::Value(name(*role).into())) += users;
+                *memberships.of(&Field::Value(self.roles.label(*role).into())) += users;
             }
         }
-        let kept = memberships.fold(&[], super::figures::MOST_VALUES).named;
+        memberships.kept(&[], super::figures::MOST_VALUES)
+    }
+
+    /// The label of each role by its number; at most 20 are told apart.
+    fn role_labels(&self) -> Vec<String> {
+        let name = |number: usize| self.roles.label(number);
+        let kept = self.kept_roles();
         let highest = self.projects.iter().filter_map(|counts| counts.roles.keys().next_back()).max();
         (0..highest.map_or(0, |highest| highest + 1))
             .map(|number| match self.roles.name(number) {
-                Some(name) if kept.iter().all(|(kept, _)| kept != name) => "other".to_owned(),
+                Some(name) if !kept.contains(name) => "other".to_owned(),
                 _ => name(number).to_owned(),
             })
             .collect()

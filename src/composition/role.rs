@@ -1,9 +1,10 @@
 //! The counts of one role, by everything that is crossed with it.
 
 use super::Options;
-use super::labels::{AccountType, ApiKeyUse, EmailDomain, ScimManaged, Status, WINDOWS};
+use super::labels::{EmailDomain, WINDOWS};
 use super::names::{Tally, at};
-use crate::admin_api::{Field, User};
+use super::traits::Traits;
+use crate::admin_api::User;
 
 /// Counts of the users of one role. Places are the numbers of the label enums.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,26 +24,19 @@ pub(super) struct RoleCounts {
 impl RoleCounts {
     /// Counts `user`, with ages counted from `reference`.
     pub(super) fn add(&mut self, user: &User<'_>, options: &Options, reference: i64) {
-        let account = AccountType::of(user) as usize;
-        let key_use = ApiKeyUse::of(user);
-        self.users[account][ScimManaged::of(user) as usize][Status::of(user) as usize] += 1;
-        self.api_key_use[account][key_use as usize] += 1;
+        let traits = Traits::of(user, reference);
+        let (account, key_use) = (traits.account_type as usize, traits.key_use as usize);
+        self.users[account][traits.scim_managed as usize][traits.status as usize] += 1;
+        self.api_key_use[account][key_use] += 1;
 
-        let age = |field: &Field<i64>| field.value().map(|time| reference.saturating_sub(*time).max(0));
-        let added = age(&user.added_at);
-        let idle = match key_use {
-            ApiKeyUse::Used => age(&user.api_key_last_used_at),
-            ApiKeyUse::Never => added,
-            ApiKeyUse::Unknown => None,
-        };
         for (number, threshold) in options.stale_after.iter().enumerate() {
             let stale = at(&mut self.stale, number);
-            if idle.is_some_and(|idle| idle >= threshold.seconds) {
-                stale[account][key_use as usize] += 1;
+            if traits.is_stale(threshold.seconds) {
+                stale[account][key_use] += 1;
             }
         }
         for (number, (_, seconds)) in WINDOWS.iter().enumerate() {
-            if added.is_some_and(|added| added <= *seconds) {
+            if traits.is_recent(*seconds) {
                 self.recent[account][number] += 1;
             }
         }
