@@ -1,0 +1,239 @@
+//! A selector as a person writes it, or as a series is printed.
+
+mod text;
+
+use std::fmt;
+
+use super::criteria::{Criteria, Matcher};
+use super::family::Family;
+use super::label::Label;
+use super::pattern::{Pattern, PatternError, Test};
+use crate::catalog;
+use crate::composition::{AccountType, ApiKeyUse, FIELDS, ScimManaged, Status};
+use crate::duration;
+
+/// The label that belongs to the whole, not to a user.
+const ORGANIZATION: &str = "organization";
+
+/// Names of series that say which alert, and not which family.
+const OF_ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
+
+/// Which users are meant: a family or none, and what their labels have to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selector {
+    family: Option<Family>,
+    matchers: Vec<Matcher>,
+    organization: Vec<Test>,
+    ignored: Vec<String>,
+}
+
+/// Why a text is no selector of users; in one line, with what to write instead.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct SelectorError(pub(super) String);
+
+/// What to do with labels that say nothing of users.
+#[derive(Clone, Copy, PartialEq)]
+enum Foreign {
+    Refused,
+    Ignored,
+}
+
+impl Selector {
+    /// The selector in `text`: a family, labels in braces, or both.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or anything in it does not concern users.
+    pub fn parse(text: &str) -> Result<Self, SelectorError> {
+        Self::resolve(text::parse(text)?, Foreign::Refused)
+    }
+
+    /// The selector in a series or label set as Prometheus, Grafana or an alert prints it. Labels that say where a series
+    /// comes from (`instance`, `job`, `alertname`) are ignored; [`Selector::ignored`] has their names.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, counts no users, or has a label that looks like one misspelled.
+    pub fn from_printed(text: &str) -> Result<Self, SelectorError> {
+        Self::resolve(text::parse_printed(text)?, Foreign::Ignored)
+    }
+
+    fn resolve(parsed: text::Parsed, foreign: Foreign) -> Result<Self, SelectorError> {
+        let mut selector =
+            Self { family: None, matchers: Vec::new(), organization: Vec::new(), ignored: Vec::new() };
+        if let Some(name) = &parsed.metric {
+            match Family::named(name) {
+                Some(family) => selector.family = Some(family),
+                None if foreign == Foreign::Ignored && is_derived(name) => {
+                    selector.ignored.push(name.clone());
+                }
+                None => return Err(no_family(name)),
+            }
+        }
+        for (name, test) in parsed.tests {
+            selector.take(name, test, foreign)?;
+        }
+        Ok(selector)
+    }
+
+    fn take(&mut self, name: String, test: Test, foreign: Foreign) -> Result<(), SelectorError> {
+        if name == ORGANIZATION {
+            self.organization.push(test);
+            return Ok(());
+        }
+        let Some(label) = Label::named(&name) else {
+            let similar = Label::ALL.iter().map(|label| label.label()).chain([ORGANIZATION]).find(|known| {
+                strsim::damerau_levenshtein(known, &name) <= if known.len() > 4 { 2 } else { 1 }
+            });
+            return match similar {
+                Some(similar) => {
+                    Err(SelectorError(format!("label {name}: unknown; did you mean {similar}?")))
+                }
+                None if foreign == Foreign::Ignored => {
+                    self.ignored.push(name);
+                    Ok(())
+                }
+                None => Err(SelectorError(format!(
+                    "label {name}: it says nothing of users; labels that do are {}",
+                    listed(Label::ALL.iter().map(|label| label.label()))
+                ))),
+            };
+        };
+        if let Some(family) = self.family
+            && !family.has(label)
+        {
+            // A label that is not there is an empty one.
+            if test.passes(["", ""]) {
+                return Ok(());
+            }
+            let others = Family::all().filter(|family| family.has(label)).map(|family| family.name());
+            return Err(SelectorError(format!(
+                "{} has no label {name}; it is one of {} (or leave the family out: labels alone go together freely)",
+                family.name(),
+                listed(others)
+            )));
+        }
+        check_value(label, &test)?;
+        self.matchers.push(Matcher { label, any_of: vec![test] });
+        Ok(())
+    }
+
+    /// What a user has to be.
+    pub fn criteria(&self) -> Criteria {
+        Criteria::of(self.family.as_ref(), self.matchers.clone())
+    }
+
+    /// The family, if it names one.
+    pub fn family(&self) -> Option<Family> {
+        self.family
+    }
+
+    /// Whether the organization with this name is meant, among others maybe.
+    pub fn means_organization(&self, name: &str) -> bool {
+        self.organization.iter().all(|test| test.passes([name, name]))
+    }
+
+    /// The tests of the label `organization`.
+    pub fn organization(&self) -> &[Test] {
+        &self.organization
+    }
+
+    /// What was ignored of a printed series: labels, and a name that is not a family's.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// Whether a series with these labels is one of those selected.
+    pub fn fits_series<'s>(&self, name: &str, value_of: impl Fn(&str) -> Option<&'s str>) -> bool {
+        let value = |label: &str| value_of(label).unwrap_or_default();
+        self.family.is_some_and(|family| family.name() == name)
+            && self.means_organization(value(ORGANIZATION))
+            && self.matchers.iter().all(|matcher| {
+                let value = value(matcher.label.label());
+                matcher.any_of.iter().any(|test| test.passes([value, value]))
+            })
+    }
+}
+
+/// As Prometheus takes it.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let organization = self.organization.iter().map(|test| format!("{ORGANIZATION}{test}"));
+        let labels = self
+            .matchers
+            .iter()
+            .flat_map(|matcher| matcher.any_of.iter().map(|test| format!("{}{test}", matcher.label.label())));
+        let tests: Vec<String> = organization.chain(labels).collect();
+        let name = self.family.map_or("", |family| family.name());
+        match tests.is_empty() && !name.is_empty() {
+            true => f.write_str(name),
+            false => write!(f, "{name}{{{}}}", tests.join(",")),
+        }
+    }
+}
+
+impl From<PatternError> for SelectorError {
+    fn from(error: PatternError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Whether a name is that of a rule's result.
+fn is_derived(name: &str) -> bool {
+    name.contains(':') || OF_ALERTS.contains(&name)
+}
+
+fn no_family(name: &str) -> SelectorError {
+    let families = || Family::all().map(|family| family.name());
+    SelectorError(match catalog::all().find(|family| family.name == name) {
+        Some(_) if name.starts_with("openai_org_user_") && name.ends_with("_total") => format!(
+            "{name} counts changes, and the exporter keeps nobody's history: its log has the ids of those who changed"
+        ),
+        Some(_) => format!("{name} does not count users; families that do are {}", listed(families())),
+        None => {
+            let similar = families().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+            let hint = similar.filter(|known| strsim::damerau_levenshtein(known, name) <= 3);
+            match hint {
+                Some(similar) => format!("family {name}: unknown; did you mean {similar}?"),
+                None => {
+                    format!("family {name}: unknown; families that count users are {}", listed(families()))
+                }
+            }
+        }
+    })
+}
+
+/// Refuses a value that no user can have.
+fn check_value(label: Label, test: &Test) -> Result<(), SelectorError> {
+    let Pattern::Is(value) = &test.pattern else { return Ok(()) };
+    let known: Vec<&str> = match label {
+        Label::AccountType => AccountType::ALL.iter().map(|value| value.label()).collect(),
+        Label::ScimManaged => ScimManaged::ALL.iter().map(|value| value.label()).collect(),
+        Label::Status => Status::ALL.iter().map(|value| value.label()).collect(),
+        Label::Use => ApiKeyUse::ALL.iter().map(|value| value.label()).collect(),
+        Label::Field => FIELDS.iter().map(|(field, _)| *field).collect(),
+        Label::OlderThan | Label::Within => {
+            return match duration::parse(value) {
+                Ok(span) if span.as_secs() > 0 => Ok(()),
+                _ => Err(SelectorError(format!(
+                    "label {}: {value:?} is no span of time; write it like 90d or 1h30m",
+                    label.label()
+                ))),
+            };
+        }
+        _ => return Ok(()),
+    };
+    match known.contains(&value.as_str()) {
+        true => Ok(()),
+        false => Err(SelectorError(format!(
+            "label {}: nobody has {value:?}; values are {}",
+            label.label(),
+            listed(known.into_iter())
+        ))),
+    }
+}
+
+fn listed<'t>(names: impl Iterator<Item = &'t str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
