@@ -3,6 +3,7 @@
 //! A walk is complete or it failed; there is nothing between. It must not know schedules or who looks at the
 //! result, so that `once` walks without a poller.
 
+mod audience;
 mod boundaries;
 mod chain;
 mod cursors;
@@ -22,6 +23,7 @@ use crate::composition::{self, Composition};
 use crate::roster::{self, Changes, Roster};
 use crate::telemetry::OrganizationTelemetry;
 
+pub use audience::Audience;
 pub use boundaries::Boundaries;
 use ground::{Counted, Ground, Progress};
 pub use meter::Meter;
@@ -157,22 +159,50 @@ pub async fn walk<P: Pages>(
     telemetry: &OrganizationTelemetry,
     meter: &Meter,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
-    walk_at_most(MOST_USERS, pages, options, before, clock, telemetry, meter).await
+    let terms = Terms { most: MOST_USERS, before, audience: None };
+    walk_on(terms, pages, options, clock, telemetry, meter).await
 }
 
-async fn walk_at_most<P: Pages>(
-    most: usize,
+/// Walks over `pages` once, page after page, and shows `audience` whom it meets.
+///
+/// # Errors
+///
+/// As [`walk`]; then whom the audience has seen are some of the users, and nobody knows which are missing.
+pub async fn walk_before<P: Pages>(
+    audience: &dyn Audience,
     pages: &P,
     options: &Options,
-    Before { roster, boundaries }: Before,
+    clock: Clock,
+    telemetry: &OrganizationTelemetry,
+    meter: &Meter,
+) -> Result<CompletedWalk, Box<FailedWalk>> {
+    let terms = Terms { most: MOST_USERS, before: Before::default(), audience: Some(audience) };
+    walk_on(terms, pages, options, clock, telemetry, meter).await
+}
+
+/// What walks differ in.
+struct Terms<'w> {
+    /// The most users, and the most pages.
+    most: usize,
+    before: Before,
+    audience: Option<&'w dyn Audience>,
+}
+
+async fn walk_on<P: Pages>(
+    Terms { most, before: Before { roster, boundaries }, audience }: Terms<'_>,
+    pages: &P,
+    options: &Options,
     clock: Clock,
     telemetry: &OrganizationTelemetry,
     meter: &Meter,
 ) -> Result<CompletedWalk, Box<FailedWalk>> {
     pages.prepare().await;
     let (start, progress) = (clock.now(), Mutex::default());
+    if let Some(audience) = audience {
+        audience.begin(&start);
+    }
     let roster = roster::Builder::new(roster);
-    let ground = Ground { pages, options, roster, telemetry, meter, start, most, progress };
+    let ground = Ground { pages, options, roster, telemetry, meter, start, audience, most, progress };
     let mut way = Way::Sequential;
     let counted = through(&ground, boundaries.as_deref(), &mut way).await;
     let Progress { accepted, mut anomalies, .. } = *ground.progress();

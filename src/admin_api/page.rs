@@ -89,6 +89,11 @@ impl Body {
         Self { text, detail }
     }
 
+    /// The text, if the body is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
     /// What the body says.
     ///
     /// # Errors

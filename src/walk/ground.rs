@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::boundaries::Sampler;
-use super::{Anomalies, Meter, Options, Pages};
+use super::{Anomalies, Audience, Meter, Options, Pages};
 use crate::admin_api::{Body, Error, User};
 use crate::clock::Moment;
 use crate::composition::Composition;
@@ -24,6 +24,8 @@ pub(super) struct Ground<'w, P> {
     pub(super) telemetry: &'w OrganizationTelemetry,
     pub(super) meter: &'w Meter,
     pub(super) start: Moment,
+    /// Who wants to see the users as they come.
+    pub(super) audience: Option<&'w dyn Audience>,
     /// The most users, and the most cursors.
     pub(super) most: usize,
     pub(super) progress: Mutex<Progress>,
@@ -92,6 +94,9 @@ impl<'w, P: Pages> Ground<'w, P> {
     pub(super) fn start_over(&self) {
         let users = self.progress().users;
         self.thrown_away(users);
+        if let Some(audience) = self.audience {
+            audience.start_over();
+        }
     }
 
     /// What was counted of so many users is thrown away.

@@ -184,7 +184,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             return Ok(Next::Out(Ended::Lost));
         }
         let (place, revisit) = (self.place.clone(), self.revisit);
-        let accepted = self.accept(&page, &place, revisit, segment, ahead).await?;
+        let accepted = self.accept(&body, &page, &place, revisit, segment, ahead).await?;
         drop(page);
         Ok(self.went_on(place, body, accepted))
     }
@@ -193,6 +193,7 @@ impl<'w, P: Pages> Pass<'w, P> {
     /// users are no news. The next page is asked for before anybody is counted.
     async fn accept(
         &mut self,
+        body: &Body,
         page: &Page<'_>,
         place: &Place,
         revisit: bool,
@@ -204,7 +205,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             Extent::Nothing => return Ok(Accepted { next: Next::Out(Ended::Failed), last_user: None }),
             Extent::Until(users) => {
                 (self.place, self.revisit) = (place.clone(), true);
-                let next = self.count(&page.users[..users], Next::Out(Ended::Met), revisit, segment)?;
+                let next = self.count(body, &page.users[..users], Next::Out(Ended::Met), revisit, segment)?;
                 return Ok(Accepted { next, last_user: None });
             }
         }
@@ -229,24 +230,32 @@ impl<'w, P: Pages> Pass<'w, P> {
             _ => *ahead = None,
         }
         self.counted.composition.add_unreadable(page.unreadable);
-        let next = self.count(&page.users, next, revisit, segment)?;
+        let next = self.count(body, &page.users, next, revisit, segment)?;
         Ok(Accepted { next, last_user: page.users.last().map(|user| user.id.clone().into_owned()) })
     }
 
     /// Counts users, and says where to go then: to `next`, unless there are more of them than there may be.
     fn count(
         &mut self,
+        body: &Body,
         users: &[User<'_>],
         next: Next,
         revisit: bool,
         segment: Option<&Segment<'_>>,
     ) -> Result<Next, Error> {
         let before = self.users();
+        let audience = self.ground.audience;
+        let mut shown = Vec::new();
         for user in users {
-            if !self.counted.add(user) && !revisit {
+            if self.counted.add(user) {
+                shown.extend(audience.map(|_| user));
+            } else if !revisit {
                 self.counted.anomalies.duplicate += 1;
                 self.ground.telemetry.anomaly("duplicate");
             }
+        }
+        if let Some(audience) = audience {
+            audience.page(body, &shown);
         }
         self.begun = true;
         self.ground.accepted(self.users() - before);
@@ -350,7 +359,7 @@ impl<'w, P: Pages> Pass<'w, P> {
             if doubt == Doubt::Refused || !last_still_stands {
                 self.cursor_gone();
             }
-            let accepted = self.accept(&page, &place, true, segment, ahead).await?;
+            let accepted = self.accept(&body, &page, &place, true, segment, ahead).await?;
             drop(page);
             return Ok(self.went_on(place, body, accepted));
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tokio::time::{Instant, advance, sleep_until, timeout};
 
 use super::*;
-use crate::admin_api::{Body, Detail};
+use crate::admin_api::{Body, Detail, User};
 use crate::roster::Change;
 
 mod hostile;
@@ -492,4 +492,41 @@ proptest! {
             prop_assert!(left || counted.contains_key(name), "{} stayed and is not counted", name);
         }
     }
+}
+
+/// Notes whom it sees.
+#[derive(Default)]
+struct Seen(Mutex<Vec<Vec<String>>>, Mutex<Option<u64>>);
+
+impl Audience for Seen {
+    fn begin(&self, start: &Moment) {
+        *self.1.lock().unwrap() = Some(start.unix_milliseconds());
+        self.start_over();
+    }
+
+    fn page(&self, body: &Body, users: &[&User<'_>]) {
+        let ids: Vec<String> = users.iter().map(|user| user.id.to_string()).collect();
+        assert!(ids.iter().all(|id| body.people().iter().any(|person| person.id == *id)));
+        self.0.lock().unwrap().last_mut().unwrap().extend(ids);
+    }
+
+    fn start_over(&self) {
+        self.0.lock().unwrap().push(Vec::new());
+    }
+}
+
+#[tokio::test]
+async fn an_audience_sees_each_user_once_and_everybody_anew_when_the_walk_starts_over() {
+    let telemetry = OrganizationTelemetry::detached("acme");
+    let seen_of = async |list: List| {
+        let (seen, clock) = (Seen::default(), Clock::starting_at(1_800_000_000));
+        let walk = walk_before(&seen, &list, &options(), clock, &telemetry, &Meter::default()).await.unwrap();
+        assert_eq!(*seen.1.lock().unwrap(), Some(1_800_000_000_000));
+        let passes = seen.0.into_inner().unwrap();
+        assert_eq!(passes.last().unwrap().len(), walk.roster.len());
+        passes
+    };
+    assert_eq!(seen_of(list(&["a", "b", "a", "c", "d"], 2)).await, [["a", "b", "c", "d"]]);
+    let lost = list(&["a", "b", "?", "c"], 2).losing(2, "b");
+    assert_eq!(seen_of(lost).await, [["a", "b"], ["a", "c"]]);
 }

@@ -31,11 +31,10 @@ where
 {
     let list = MadeUp { page, asked: AtomicU64::new(0) };
     let telemetry = OrganizationTelemetry::detached("acme");
-    let walk = walk_at_most(
-        most,
+    let walk = walk_on(
+        Terms { most, before: Before::default(), audience: None },
         &list,
         &options(),
-        Before::default(),
         Clock::starting_at(0),
         &telemetry,
         &Meter::default(),
@@ -70,11 +69,10 @@ async fn exactly_the_most_users_are_no_failure() {
     let (list, options) = (list(&["a", "b", "c"], 1), options());
     let telemetry = OrganizationTelemetry::detached("acme");
     for (most, expected) in [(3, Some(3)), (2, None)] {
-        let walk = walk_at_most(
-            most,
+        let walk = walk_on(
+            Terms { most, before: Before::default(), audience: None },
             &list,
             &options,
-            Before::default(),
             Clock::starting_at(0),
             &telemetry,
             &Meter::default(),

@@ -395,11 +395,10 @@ async fn a_list_without_end_is_left_in_segments_too() {
     let telemetry = OrganizationTelemetry::detached("acme");
     for (most, expected) in [(100, Some(100)), (99, None)] {
         let pages = Parallel::new(list(&all, 7), 2);
-        let walk = walk_at_most(
-            most,
+        let walk = walk_on(
+            Terms { most, before: before(), audience: None },
             &pages,
             &options(),
-            before(),
             Clock::starting_at(0),
             &telemetry,
             &Meter::default(),
