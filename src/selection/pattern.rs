@@ -4,6 +4,8 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
+use super::selector::quoted;
+
 /// The most memory in bytes that a compiled expression may take.
 const LARGEST_EXPRESSION: usize = 1 << 20;
 
@@ -27,7 +29,7 @@ pub enum Pattern {
 
 /// Why a text is no regular expression.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{text:?} is no regular expression: {why}")]
+#[error("{text} is no regular expression: {why}")]
 pub struct PatternError {
     text: String,
     why: String,
@@ -59,7 +61,7 @@ impl Pattern {
             Err(error) => {
                 let why = error.to_string();
                 let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                Err(PatternError { text: text.to_owned(), why })
+                Err(PatternError { text: quoted(text), why: why.escape_debug().to_string() })
             }
         }
     }

@@ -15,6 +15,9 @@ use crate::duration;
 /// The label that belongs to the whole, not to a user.
 const ORGANIZATION: &str = "organization";
 
+/// How much of a text an error shows, in characters.
+const LONGEST_SHOWN: usize = 80;
+
 /// Names of series that say which alert, and not which family.
 const OF_ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
 
@@ -88,14 +91,15 @@ impl Selector {
             });
             return match similar {
                 Some(similar) => {
-                    Err(SelectorError(format!("label {name}: unknown; did you mean {similar}?")))
+                    Err(SelectorError(format!("label {}: unknown; did you mean {similar}?", shown(&name))))
                 }
                 None if foreign == Foreign::Ignored => {
                     self.ignored.push(name);
                     Ok(())
                 }
                 None => Err(SelectorError(format!(
-                    "label {name}: it says nothing of users; labels that do are {}",
+                    "label {}: it says nothing of users; labels that do are {}",
+                    shown(&name),
                     listed(Label::ALL.iter().map(|label| label.label()))
                 ))),
             };
@@ -195,7 +199,7 @@ fn no_family(name: &str) -> SelectorError {
             let similar = families().min_by_key(|known| strsim::damerau_levenshtein(known, name));
             let hint = similar.filter(|known| strsim::damerau_levenshtein(known, name) <= 3);
             match hint {
-                Some(similar) => format!("family {name}: unknown; did you mean {similar}?"),
+                Some(similar) => format!("family {}: unknown; did you mean {similar}?", shown(name)),
                 None => {
                     format!("family {name}: unknown; families that count users are {}", listed(families()))
                 }
@@ -217,8 +221,9 @@ fn check_value(label: Label, test: &Test) -> Result<(), SelectorError> {
             return match duration::parse(value) {
                 Ok(span) if span.as_secs() > 0 => Ok(()),
                 _ => Err(SelectorError(format!(
-                    "label {}: {value:?} is no span of time; write it like 90d or 1h30m",
-                    label.label()
+                    "label {}: {} is no span of time; write it like 90d or 1h30m",
+                    label.label(),
+                    quoted(value)
                 ))),
             };
         }
@@ -227,11 +232,29 @@ fn check_value(label: Label, test: &Test) -> Result<(), SelectorError> {
     match known.contains(&value.as_str()) {
         true => Ok(()),
         false => Err(SelectorError(format!(
-            "label {}: nobody has {value:?}; values are {}",
+            "label {}: nobody has {}; values are {}",
             label.label(),
+            quoted(value),
             listed(known.into_iter())
         ))),
     }
+}
+
+/// A text as an error shows it: one word or in quotes, in one line, and not the whole of a long one.
+pub(super) fn shown(text: &str) -> String {
+    let is_word = !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
+    match is_word && text.len() <= LONGEST_SHOWN {
+        true => text.to_owned(),
+        false => quoted(text),
+    }
+}
+
+/// The same, in quotes whatever it is.
+pub(super) fn quoted(text: &str) -> String {
+    let cut: String = text.chars().take(LONGEST_SHOWN).collect();
+    let rest = if cut.len() < text.len() { "…" } else { "" };
+    format!("{cut:?}{rest}")
 }
 
 fn listed<'t>(names: impl Iterator<Item = &'t str>) -> String {

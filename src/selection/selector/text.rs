@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::SelectorError;
+use super::{SelectorError, shown};
 use crate::selection::pattern::{Pattern, Test};
 
 /// The longest text that is looked at, in bytes.
@@ -49,9 +49,11 @@ impl Parsed {
 
     fn name(&mut self, metric: &str) -> Result<(), SelectorError> {
         match self.metric.replace(metric.to_owned()) {
-            Some(other) if other != metric => {
-                Err(SelectorError(format!("two names, {other} and {metric}; a series has one")))
-            }
+            Some(other) if other != metric => Err(SelectorError(format!(
+                "two names, {} and {}; a series has one",
+                shown(&other),
+                shown(metric)
+            ))),
             _ => Ok(()),
         }
     }
@@ -81,7 +83,7 @@ impl<'t> Reader<'t> {
             match self.peek() {
                 Some('=' | '!') if self.printed => bare = Some(word),
                 Some('=' | '!') => {
-                    return Err(self.wrong(&format!("labels stand in braces, {{{word}=\"…\"}}")));
+                    return Err(self.wrong(&format!("labels stand in braces, {{{}=\"…\"}}", shown(word))));
                 }
                 Some('(') => {
                     return Err(self.wrong(
@@ -143,7 +145,7 @@ impl<'t> Reader<'t> {
                 }
                 // A name in quotes by itself is the family's.
                 None if quoted => parsed.name(&name)?,
-                None => return Err(self.wrong(&format!("expected =, !=, =~ or !~ behind {name}"))),
+                None => return Err(self.wrong(&format!("expected =, !=, =~ or !~ behind {}", shown(&name)))),
             }
             self.blanks();
             let comma = self.take(',');
