@@ -306,7 +306,7 @@ const ALL: &[Setting] = &[
         "FILE",
         "",
         WEB,
-        "File that keeps snapshots, changes and hashes of user ids over a restart; without it changes are counted anew",
+        "File that keeps snapshots, changes, hashes of user ids and a few ids over a restart; without it changes are counted anew",
     ),
     setting(
         "Simulated organization",
