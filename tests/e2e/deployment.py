@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from harness import ROOT, SIMULATED_KEY, Result, environment, run
+from pages import blocks
 
 DEPLOY = ROOT / "deploy"
 GUIDE = (ROOT / "docs" / "deployment.md").read_text()
@@ -83,9 +84,10 @@ class Unit(NamedTuple):
         return value
 
 
-def code_blocks(language: str) -> list[str]:
-    """The blocks of docs/deployment.md in this language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+def code_block(language: str, words: str) -> str:
+    """The one block of docs/deployment.md in this language that holds these words."""
+    (text,) = [block.text for block in blocks(language, page="docs/deployment.md") if words in block.text]
+    return text
 
 
 def flag(arguments: list[str], name: str) -> str:

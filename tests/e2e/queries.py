@@ -1,4 +1,4 @@
-"""The PromQL that the project shows to people: in its dashboards and in fenced blocks of its README."""
+"""The PromQL of the dashboards."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from harness import ROOT
 
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
-README = ROOT / "README.md"
 # What Grafana puts in place of its variables: everything chosen, and intervals of some scrapes.
 VARIABLES = {
     "$organization": ".+",
@@ -90,14 +89,3 @@ def reason(panel: dict[str, Any]) -> str | None:
 
 def dashboards() -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in DASHBOARDS]
-
-
-def readme_queries() -> list[Query]:
-    """One query for each paragraph of the README's promql blocks, comments aside."""
-    found = []
-    for block in re.findall(r"^```promql\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL):
-        for paragraph in re.split(r"\n\s*\n", block):
-            lines = [line for line in paragraph.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-            if lines:
-                found.append(Query(f"README.md: {lines[0]}", "\n".join(lines)))
-    return found

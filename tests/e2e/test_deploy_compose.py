@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import yaml
-from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, ask, checked, compose, directory, flag
+from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, ask, checked, code_block, compose, directory, flag
 from harness import ROOT
 
 DEMO = ("compose.yaml", "compose.demo.yaml")
@@ -110,6 +110,15 @@ class Compose(unittest.TestCase):
             with self.subTest(address):
                 name, port = address.split(":")
                 self.assertIn(int(port), [published["target"] for published in self.services[name]["ports"]])
+
+    def test_the_third_file_of_the_guide_mounts_the_web_configuration(self):
+        with directory() as here:
+            third = here / "web.yaml"
+            third.write_text(code_block("yaml", "# a third Compose file"))
+            exporter = compose("compose.yaml", third)["services"]["openai-org-exporter"]
+        file = Path(exporter["environment"]["OPENAI_ORG_EXPORTER_WEB_CONFIG_FILE"])
+        (mounted,) = [volume for volume in exporter["volumes"] if volume["type"] == "bind"]
+        self.assertEqual((mounted["target"], mounted["read_only"]), (str(file.parent), True))
 
     def test_programs_read_their_configuration_where_it_is_mounted(self):
         for name in ("prometheus", "alertmanager"):

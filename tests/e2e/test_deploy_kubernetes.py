@@ -13,7 +13,7 @@ from typing import Any
 import kubernetes_validate
 import yaml
 from cloudcoil.models.prometheus_operator import v1 as operator
-from deployment import DEPLOY, GUIDE, JOB, KEY, PORT, answer, checked, code_blocks, directory, flag, kustomize, seconds
+from deployment import DEPLOY, GUIDE, JOB, KEY, PORT, answer, checked, code_block, directory, flag, kustomize, seconds
 from harness import ROOT
 
 KUBERNETES = DEPLOY / "kubernetes"
@@ -265,17 +265,21 @@ class Manifests(unittest.TestCase):
         self.assertTrue(output.endswith(".prom"))
         self.assertIn(str(Path(output).parent), [mount["mountPath"] for mount in container["volumeMounts"]])
 
+    def overlay(self, here: Path, more: str = "", **files: str) -> list[Object]:
+        """What kubectl builds of the example of the guide, with `more` behind it and these files beside it."""
+        shutil.copytree(KUBERNETES, here / "openai-org-exporter" / "deploy" / "kubernetes")
+        (here / "kustomization.yaml").write_text(code_block("yaml", "kind: Kustomization") + more)
+        (here / "config.yaml").write_text(code_block("yaml", "# config.yaml"))
+        for name, text in files.items():
+            (here / f"{name}.yaml").write_text(text)
+        things = kustomize(here)
+        for thing in things:
+            validate(thing)
+        return things
+
     def test_the_example_of_the_guide_builds(self):
-        blocks = code_blocks("yaml")
-        (example,) = [text for text in blocks if "kind: Kustomization" in text]
-        (config,) = [text for text in blocks if text.startswith("# config.yaml")]
         with directory() as here:
-            shutil.copytree(KUBERNETES, here / "openai-org-exporter" / "deploy" / "kubernetes")
-            (here / "kustomization.yaml").write_text(example)
-            (here / "config.yaml").write_text(config)
-            things = kustomize(here)
-            for thing in things:
-                validate(thing)
+            things = self.overlay(here)
             spec = pod(things)["spec"]
             (container,) = spec["containers"]
             rooms = self.materialize(spec, container, things, here)
@@ -286,6 +290,24 @@ class Manifests(unittest.TestCase):
         self.assertEqual({thing["metadata"].get("namespace", "-") for thing in things}, {"openai-org-exporter", "-"})
         self.assertEqual(only(things, "ServiceMonitor")["metadata"]["labels"]["release"], "kube-prometheus-stack")
         self.assertRegex(container["image"], r"^registry\.example/openai-org-exporter:")
+
+    def test_what_the_guide_adds_for_tls_builds(self):
+        more, patch = code_block("yaml", "# more of kustomization.yaml"), code_block("yaml", "# web.yaml")
+        by_command = code_block("yaml", "readinessProbe: &check")
+        over_http = "".join(line for line in patch.splitlines(keepends=True) if "httpGet" in line)
+        for probes, kind in ((over_http, "httpGet"), (by_command, "exec")):
+            with self.subTest(kind), directory() as here:
+                things = self.overlay(here, more, web=patch.replace(over_http, probes))
+                (container,) = pod(things)["spec"]["containers"]
+                for name in ("readinessProbe", "livenessProbe"):
+                    self.assertEqual({"httpGet", "exec"} & set(container[name]), {kind})
+                    self.assertEqual(container[name].get("httpGet", {}).get("scheme"), {"httpGet": "HTTPS"}.get(kind))
+                (file,) = [one["value"] for one in container["env"] if one["name"].endswith("_WEB_CONFIG_FILE")]
+                self.assertIn(str(Path(file).parent), [mount["mountPath"] for mount in container["volumeMounts"]])
+                self.assertIn("openai-org-exporter-web", str(pod(things)["spec"]["volumes"]))
+                (endpoint,) = only(things, "ServiceMonitor")["spec"]["endpoints"]
+                self.assertEqual(endpoint["scheme"], "https")
+                self.assertIn("basicAuth", endpoint)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, answer, ask, checked, code_blocks, directory, flag, seconds
+from deployment import DEPLOY, GUIDE, KEY, PORT, Unit, answer, ask, checked, code_block, directory, flag, seconds
 from harness import BINARY, SIMULATED_KEY, environment, free_port, get, simulator, wait_until
 from own_systemd import group_of, kill, removed, systemd
 
@@ -183,7 +183,7 @@ class Running(unittest.TestCase):
         self.systemd.run("bash", "-c", f"printf %s {shlex.quote(text)} > /etc/default/openai-org-exporter")
 
     def test_the_drop_in_of_the_guide_serves_several_organizations(self):
-        (drop_in,) = code_blocks("ini")
+        drop_in = code_block("ini", "LoadCredential=acme:")
         place = self.systemd.units / f"{EXPORTER}.d" / "several.conf"
         place.write_text(drop_in)
         self.addCleanup(self.do, "daemon-reload")
@@ -211,6 +211,28 @@ class Running(unittest.TestCase):
                 self.assertIn("openai_org_up{", self.systemd.read(f"{COLLECTOR}/openai-org.prom"))
                 listed = self.systemd.run("find", COLLECTOR, "-type", "f", "-printf", "%f %m").stdout
                 self.assertEqual(listed, "openai-org.prom 644")
+
+
+class Installed(unittest.TestCase):
+    """The commands of the guide, on a machine of its own."""
+
+    def test_the_commands_of_the_guide_install_and_start_it(self):
+        port = free_port()
+        settings = {"OPENAI_BASE_URL": self.enterContext(simulator()), "WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+        text = "".join(f"OPENAI_ORG_EXPORTER_{name}={value}\n" for name, value in settings.items())
+        machine = self.enterContext(systemd([], {"/etc/default/openai-org-exporter": text}))
+        here = self.enterContext(directory())
+        (here / "deploy").symlink_to(DEPLOY)
+        (here / "admin-key").write_text(SIMULATED_KEY)
+        # This systemd looks for units elsewhere, and everybody there is root.
+        commands = code_block("bash", "systemctl enable --now")
+        commands = commands.replace("target/release/openai-org-exporter", BINARY)
+        commands = commands.replace("/etc/systemd/system/", f"{machine.units}/")
+        done = machine.run("bash", "-euc", f'sudo() {{ "$@"; }}; cd {here}\n{commands}')
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        up = 'openai_org_up{organization="default"} 1\n'
+        wait_until(lambda: up in get(f"http://127.0.0.1:{port}/metrics").text, 20, "a walk that succeeds")
+        self.assertIn(f"multi-user.target.wants/{EXPORTER}", done.stderr)
 
 
 class Killed(unittest.TestCase):

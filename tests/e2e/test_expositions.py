@@ -1,7 +1,6 @@
 """Every format of the exposition says the same, to parsers that are not ours and to a real Prometheus."""
 
 import json
-import re
 import signal
 import tempfile
 import threading
@@ -18,9 +17,10 @@ import yaml
 from exposition import CONTRACT, differences
 from fake_api import fake_api
 from formats import FORMATS, OPEN_METRICS, PROTOBUF, TEXT, Exposition, Series, body, read
-from harness import ROOT, exporter, get, serving, wait_until
+from harness import exporter, get, serving, wait_until
 from monitoring import JOB, Prometheus, prometheus
 from oracle import Samples
+from pages import blocks
 from plain_shapes import all_fields
 
 # Its organizations stand still once they are walked: what is scraped twice is the same but for what scrapes move.
@@ -35,8 +35,8 @@ STILL = (
 # What docs/expositions.md has done to samples.
 WITHOUT_BIRTHS = [
     rule
-    for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "expositions.md").read_text(), re.DOTALL)
-    for rule in yaml.safe_load(block)["scrape_configs"][0]["metric_relabel_configs"]
+    for block in blocks("yaml", page="docs/expositions.md")
+    for rule in yaml.safe_load(block.text)["scrape_configs"][0]["metric_relabel_configs"]
 ]
 MOVED_BY_SCRAPES = ("openai_org_exporter_http_", "process_")
 CODINGS = ("identity", "gzip", "zstd")

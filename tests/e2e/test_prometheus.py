@@ -21,7 +21,6 @@ from queries import (
     filled_in,
     panel_queries,
     panels,
-    readme_queries,
     reason,
     variable_queries,
     variables,
@@ -114,13 +113,6 @@ class Scraped(unittest.TestCase):
 
     def test_the_figures_move(self):
         wait_until(lambda: self.server.rows("changes(openai_org_users[1m]) > 0"), 30, "a figure that changes")
-
-    def test_every_query_of_the_readme_returns_data(self):
-        queries = readme_queries()
-        self.assertTrue(queries)
-        for query in queries:
-            with self.subTest(query.place):
-                self.assert_data(self.server, query)
 
     def test_every_panel_shows_data_or_says_why_the_demo_has_none(self):
         empty = 0

@@ -313,15 +313,6 @@ class WebConfig(unittest.TestCase):
             with self.subTest(field):
                 self.assertIn(f"`{field.split('.')[-1]}`", guide)
 
-    def test_the_example_of_the_guide_is_good(self):
-        (example,) = re.findall(r"```yaml\n(tls_server_config:.*?)```", GUIDE.read_text(), re.DOTALL)
-        paths = {"/etc/openai-org-exporter/tls.crt": "cert.pem", "/etc/openai-org-exporter/tls.key": "key.pem"}
-        for path, name in (paths | {"/etc/openai-org-exporter/clients.crt": "ca.pem"}).items():
-            self.assertIn(path, example)
-            example = example.replace(path, name)
-        self.assertEqual(self.checked(example).code, 0)
-        self.assertTrue(self.accepted_by("promtool-new"))
-
     def test_a_good_file_is_summed_up_without_secrets(self):
         text = accepted_by_both(self.folder)["everything"]
         result = self.checked(text)
