@@ -110,7 +110,9 @@ def booted(program: Program, group: Path) -> int:
         if not program.running():
             raise AssertionError(f"systemd did not start:\n{program.output}")
         processes = group / "init.scope" / "cgroup.procs"
-        for number in processes.read_text().split() if processes.exists() else []:
+        numbers = processes.read_text().split() if processes.exists() else []
+        # Beside it are, for a moment, those that it starts.
+        for number in filter(is_first, numbers):
             enter = [*AS_ROOT, "nsenter", f"--target={number}", "--mount", "--pid", "systemctl", "is-system-running"]
             state = subprocess.run(enter, env=environment(), capture_output=True, text=True).stdout.strip()
             if state in ("running", "degraded"):
@@ -118,6 +120,15 @@ def booted(program: Program, group: Path) -> int:
         return None
 
     return wait_until(answering, 30, "systemd", lambda: program.output)
+
+
+def is_first(number: str) -> bool:
+    """Whether it is process 1 of its own namespace."""
+    try:
+        status = Path(f"/proc/{number}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return any(line.split()[0] == "NSpid:" and line.split()[-1] == "1" for line in status.splitlines() if line)
 
 
 @contextmanager
