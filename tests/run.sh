@@ -249,6 +249,8 @@ run_e2e() {
   need_new_promtool
   need_alertmanager
   need_shell_tools
+  need_debian nginx nginx
+  need_debian caddy caddy
   need_python_packages
   need_compose_and_kubectl
   need_systemd

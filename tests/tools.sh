@@ -2,7 +2,7 @@
 # .tools, and nothing is installed, but for Debian's python3-venv where Python comes without it.
 TOOLS=$PWD/.tools
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
-export PATH=$TOOLS/bin:$TOOLS/debian/usr/bin:$PATH
+export PATH=$TOOLS/bin:$TOOLS/debian/usr/bin:$TOOLS/debian/usr/sbin:$PATH
 export PYTHONDONTWRITEBYTECODE=1
 
 as_root() {
