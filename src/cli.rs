@@ -4,9 +4,12 @@
 
 mod arguments;
 mod check_config;
+mod completions;
 mod demo;
 mod docs;
+mod examples;
 mod healthcheck;
+mod manual;
 mod once;
 mod progress;
 mod serve;
@@ -59,10 +62,9 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: En
 
 fn run(invocation: Invocation, environment: Environment) -> Result<u8, Failure> {
     let Invocation { command, flags } = invocation;
-    let layers = |user: User| Layers::read(user, flags, environment);
     match command {
         Command::Takes(user) => {
-            let layers = layers(user)?;
+            let layers = Layers::read(user, flags, environment)?;
             match user {
                 User::Serve => serve::run(layers),
                 User::Demo => demo::run(layers),
@@ -72,15 +74,29 @@ fn run(invocation: Invocation, environment: Environment) -> Result<u8, Failure> 
                 User::Healthcheck => healthcheck::run(&layers),
             }
         }
-        Command::Docs(page) => docs::run(page),
+        Command::Completions(shell) => completions::run(shell),
+        Command::Docs(page) => docs::run(&page, &environment),
     }
 }
 
-/// Writes `text` to standard output, which may be closed.
+/// Writes `text` to standard output; see [`write_out`].
 fn say(text: &str) -> Result<(), Failure> {
+    write_out(text.as_bytes())
+}
+
+/// Writes `bytes` to standard output. A reader that is gone, `head` say, has read what it wanted: that is no failure.
+///
+/// # Errors
+///
+/// If the output cannot be written to.
+fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
-    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
-    written.map_err(|error| Failure::Runtime(anyhow::anyhow!("cannot write to standard output: {error}")))
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Runtime(anyhow::anyhow!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a line to standard error; where that is closed there is nobody to tell.

@@ -31,11 +31,21 @@ where
     let ours = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
         .with_default(level.min(LevelFilter::WARN));
+    // A line that cannot be written is lost: to tell of it, there is nothing but what it could not be written to.
     let lines = match log.format {
-        LogFormat::Logfmt => tracing_logfmt::builder().with_target(false).layer().with_writer(writer).boxed(),
-        LogFormat::Json => {
-            fmt::layer().json().flatten_event(true).with_target(false).with_writer(writer).boxed()
-        }
+        LogFormat::Logfmt => tracing_logfmt::builder()
+            .with_target(false)
+            .layer()
+            .with_writer(writer)
+            .log_internal_errors(false)
+            .boxed(),
+        LogFormat::Json => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .with_writer(writer)
+            .log_internal_errors(false)
+            .boxed(),
     };
     let _ = Registry::default().with(lines.with_filter(ours)).try_init();
 }

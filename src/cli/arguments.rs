@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::completions::{self, Shell};
+use super::examples;
 use crate::config::{Setting, User, did_you_mean, settings};
 
 /// What is asked for.
@@ -17,19 +20,23 @@ pub(super) struct Invocation {
 }
 
 /// A command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     /// One that takes settings.
     Takes(User),
+    /// The completions of a shell.
+    Completions(Shell),
     /// A page of the documentation.
     Docs(DocsPage),
 }
 
-/// A page that is written from a table of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is written from a table of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DocsPage {
     Metrics,
     Configuration,
+    /// The manual pages, as files of a directory.
+    Man(PathBuf),
 }
 
 /// Why there is nothing to run.
@@ -58,30 +65,51 @@ const COMMANDS: [(&str, User, &str); 6] = [
     ),
 ];
 
-const DOCS: [(&str, DocsPage); 2] =
-    [("metrics", DocsPage::Metrics), ("configuration", DocsPage::Configuration)];
+/// The program's name.
+pub(super) const NAME: &str = "openai-org-exporter";
+/// What is set from outside, in words.
+pub(super) const ENVIRONMENT: &str = "Each flag can be set as an environment variable: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and dashes as underscores. The admin key comes from OPENAI_ADMIN_KEY or a file, never from a flag.";
+const COMPLETIONS: &str = "completions";
 
 /// Reads `arguments`, the program's own name first.
 pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, Refusal> {
-    let matches = program().try_get_matches_from(arguments).map_err(|error| refusal(&error))?;
-    let (command, matches) = match matches.subcommand() {
-        None => (Command::Takes(User::Serve), &matches),
-        Some(("docs", matches)) => {
-            let name: &String = matches.get_one("page").expect("clap requires it");
-            let page = DOCS.iter().find(|(known, _)| known == name).ok_or_else(|| {
-                Refusal::Wrong(format!("unknown page {name:?}; known are metrics and configuration"))
-            })?;
-            return Ok(Invocation { command: Command::Docs(page.1), flags: BTreeMap::new() });
+    let program = program().subcommand(docs());
+    let matches = program.try_get_matches_from(arguments).map_err(|error| refusal(&error))?;
+    let without_flags = |command| Ok(Invocation { command, flags: BTreeMap::new() });
+    let (user, matches) = match matches.subcommand() {
+        None => (User::Serve, &matches),
+        Some(("docs", matches)) => return without_flags(Command::Docs(docs_page(matches)?)),
+        Some((COMPLETIONS, matches)) => {
+            let name: &String = matches.get_one("SHELL").expect("clap requires it");
+            return without_flags(Command::Completions(Shell::named(name).map_err(Refusal::Wrong)?));
         }
         Some((name, matches)) => {
             let (_, user, _) =
                 COMMANDS.iter().find(|(known, _, _)| *known == name).expect("clap knows the same commands");
-            (Command::Takes(*user), matches)
+            (*user, matches)
         }
     };
-    let Command::Takes(user) = command else { unreachable!("docs returned above") };
     let flags = of(user).filter_map(|setting| Some((setting.flag.to_owned(), values(matches, setting)?)));
-    Ok(Invocation { command, flags: flags.collect() })
+    Ok(Invocation { command: Command::Takes(user), flags: flags.collect() })
+}
+
+fn docs_page(matches: &ArgMatches) -> Result<DocsPage, Refusal> {
+    let word = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+    match (word("PAGE"), word("DIRECTORY")) {
+        (Some("metrics"), None) => Ok(DocsPage::Metrics),
+        (Some("configuration"), None) => Ok(DocsPage::Configuration),
+        (Some("man"), Some(directory)) => Ok(DocsPage::Man(directory.into())),
+        (Some("man"), None) => {
+            Err(Refusal::Wrong("docs man: the directory is missing; write docs man DIRECTORY".to_owned()))
+        }
+        (Some(page @ ("metrics" | "configuration")), Some(_)) => {
+            Err(Refusal::Wrong(format!("docs {page}: it goes to standard output; name no directory")))
+        }
+        (page, _) => Err(Refusal::Wrong(format!(
+            "unknown page {:?}; known are metrics, configuration and man",
+            page.unwrap_or_default()
+        ))),
+    }
 }
 
 fn of(user: User) -> impl Iterator<Item = &'static Setting> {
@@ -92,12 +120,17 @@ fn values(matches: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
     Some(matches.get_many::<String>(setting.flag)?.cloned().collect())
 }
 
-fn program() -> clap::Command {
+/// The command line, without what is hidden.
+pub(super) fn program() -> clap::Command {
+    let command = |name: &'static str, about: &'static str| {
+        clap::Command::new(name).about(about).after_help(examples::text(name))
+    };
     let commands = COMMANDS.iter().map(|(name, user, about)| {
-        clap::Command::new(*name).about(*about).args(of(*user).map(|setting| argument(setting, *user)))
+        command(name, about).args(of(*user).map(|setting| argument(setting, *user)))
     });
-    let docs = clap::Command::new("docs").hide(true).arg(Arg::new("page").required(true));
-    clap::Command::new("openai-org-exporter")
+    let completions = command(COMPLETIONS, "Write the completions of a shell to standard output")
+        .arg(Arg::new("SHELL").required(true).help(format!("One of {}", completions::NAMES.join(", "))));
+    clap::Command::new(NAME)
         .about("Prometheus exporter for OpenAI organizations: who is in them, and how sure that is.")
         .version(concat!(
             env!("CARGO_PKG_VERSION"),
@@ -107,14 +140,19 @@ fn program() -> clap::Command {
             env!("RUSTC_VERSION"),
             ")"
         ))
-        .after_help("Each flag can be set as an environment variable: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and dashes as underscores. The admin key comes from OPENAI_ADMIN_KEY or a file, never from a flag.")
+        .after_help(format!("{ENVIRONMENT}\n\n{}", examples::text("serve")))
         .max_term_width(110)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .subcommand_value_name("COMMAND")
         .args(of(User::Serve).map(|setting| argument(setting, User::Serve)))
         .subcommands(commands)
-        .subcommand(docs)
+        .subcommand(completions)
+}
+
+/// What is for those who work on the program, or make packages of it.
+fn docs() -> clap::Command {
+    clap::Command::new("docs").hide(true).args([Arg::new("PAGE").required(true), Arg::new("DIRECTORY")])
 }
 
 fn argument(setting: &'static Setting, user: User) -> Arg {
@@ -162,9 +200,14 @@ fn refusal(error: &clap::Error) -> Refusal {
         }
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand).unwrap_or_else(|| flag.to_owned());
-            let hint = did_you_mean(&word, COMMANDS.iter().map(|(name, _, _)| *name));
+            let known = COMMANDS.iter().map(|(name, _, _)| *name).chain([COMPLETIONS]);
+            let hint = did_you_mean(&word, known);
             let hint = if hint.is_empty() { "; --help lists the commands".to_owned() } else { hint };
             Refusal::Wrong(format!("command {word}: unknown{hint}"))
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let name = invalid.trim_matches(['<', '>']);
+            Refusal::Wrong(format!("{name} is missing; --help behind the command says what it can be"))
         }
         ErrorKind::InvalidValue => {
             Refusal::Wrong(format!("flag {flag}: it needs a value; write {flag}=VALUE"))
@@ -235,7 +278,13 @@ mod tests {
                 &["--log.level=debug", "demo"],
                 "flags stand behind the command: openai-org-exporter COMMAND --flag=VALUE",
             ),
-            (&["docs", "poems"], "unknown page \"poems\"; known are metrics and configuration"),
+            (&["docs", "poems"], "unknown page \"poems\"; known are metrics, configuration and man"),
+            (&["docs", "man"], "docs man: the directory is missing; write docs man DIRECTORY"),
+            (&["docs", "metrics", "here"], "docs metrics: it goes to standard output; name no directory"),
+            (&["completion"], "command completion: unknown; did you mean completions?"),
+            (&["completions"], "SHELL is missing; --help behind the command says what it can be"),
+            (&["completions", "fihs"], "unknown shell \"fihs\"; did you mean fish?"),
+            (&["completions", "tcsh"], "unknown shell \"tcsh\"; known are bash, zsh, fish"),
         ];
         for (arguments, expected) in table {
             assert_eq!(invocation(arguments).unwrap_err(), expected, "{arguments:?}");

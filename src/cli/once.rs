@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
-use super::{DONE, FAILED, Failure, block_on};
+use super::{DONE, FAILED, Failure, block_on, write_out};
 use crate::app::{init_logging_to, once, shutdown_on_signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers};
@@ -41,7 +41,7 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
     match output {
         Some(path) => write_file(&path, &walked.exposition)
             .with_context(|| format!("flag --output: cannot write {}", path.display()))?,
-        None => io::stdout().write_all(&walked.exposition).context("cannot write to standard output")?,
+        None => write_out(&walked.exposition)?,
     }
     Ok(if walked.complete { DONE } else { FAILED })
 }

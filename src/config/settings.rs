@@ -1,5 +1,7 @@
 //! The table of all settings.
 
+use super::values::{LogFormat, LogLevel};
+
 /// What can be set: by flag, by environment variable and, where it has a key, in the file.
 #[derive(Debug)]
 pub struct Setting {
@@ -433,6 +435,16 @@ impl Setting {
             (Demo, "churn") => Some("60"),
             (Demo, "email-domain") => Some("example.com,example.org"),
             _ => self.default,
+        }
+    }
+
+    /// All values it can have, where they are few.
+    pub fn values(&self) -> &'static [&'static str] {
+        match self.value {
+            "BOOL" => &["true", "false"],
+            "LEVEL" => &LogLevel::ALL,
+            "FORMAT" => &LogFormat::ALL,
+            _ => &[],
         }
     }
 

@@ -37,6 +37,9 @@ impl LogLevel {
         ("trace", Self::Trace),
     ];
 
+    /// All names.
+    pub(super) const ALL: [&'static str; 5] = names(&Self::NAMES);
+
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         named(text, &Self::NAMES)
     }
@@ -50,6 +53,9 @@ impl LogLevel {
 impl LogFormat {
     const NAMES: [(&'static str, Self); 2] = [("logfmt", Self::Logfmt), ("json", Self::Json)];
 
+    /// All names.
+    pub(super) const ALL: [&'static str; 2] = names(&Self::NAMES);
+
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         named(text, &Self::NAMES)
     }
@@ -58,6 +64,15 @@ impl LogFormat {
     pub fn name(self) -> &'static str {
         name(self, &Self::NAMES)
     }
+}
+
+const fn names<T, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let (mut names, mut place) = ([""; N], 0);
+    while place < N {
+        names[place] = table[place].0;
+        place += 1;
+    }
+    names
 }
 
 fn named<T: Copy>(text: &str, names: &[(&'static str, T)]) -> Result<T, String> {

@@ -1,0 +1,117 @@
+//! `completions`: what a shell needs to complete the command line.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ValueHint};
+use clap_complete::{aot, generate};
+
+use super::arguments::{NAME, program};
+use super::{DONE, Failure, say};
+use crate::config::{did_you_mean, settings};
+use crate::simulator::FaultKind;
+
+/// A shell whose completions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// The names of all shells.
+pub(super) const NAMES: [&str; 3] = ["bash", "zsh", "fish"];
+
+impl Shell {
+    /// The shell of this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, in one line.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "bash" => Ok(Self::Bash),
+            "zsh" => Ok(Self::Zsh),
+            "fish" => Ok(Self::Fish),
+            _ => {
+                let hint = did_you_mean(name, NAMES);
+                let hint = if hint.is_empty() { format!("; known are {}", NAMES.join(", ")) } else { hint };
+                Err(format!("unknown shell {name:?}{hint}"))
+            }
+        }
+    }
+}
+
+pub(super) fn run(shell: Shell) -> Result<u8, Failure> {
+    say(&script(shell))?;
+    Ok(DONE)
+}
+
+/// The whole script for `shell`.
+fn script(shell: Shell) -> String {
+    let (mut command, mut script) = (completable(), Vec::new());
+    match shell {
+        Shell::Bash => generate(aot::Bash, &mut command, NAME, &mut script),
+        Shell::Zsh => generate(aot::Zsh, &mut command, NAME, &mut script),
+        Shell::Fish => generate(aot::Fish, &mut command, NAME, &mut script),
+    }
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Bash {
+        script.push_str(BASH_EQUALS);
+    }
+    script
+}
+
+/// The command line with all values that are known. It is not for parsing: that says better what is wrong with a value.
+fn completable() -> clap::Command {
+    let with_values = |command: clap::Command| command.mut_args(with_values);
+    let names: Vec<String> =
+        program().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    names.into_iter().fold(with_values(program()), |command, name| command.mut_subcommand(name, with_values))
+}
+
+fn with_values(argument: Arg) -> Arg {
+    if argument.get_id() == "SHELL" {
+        return argument.value_parser(PossibleValuesParser::new(NAMES));
+    }
+    let Some(setting) = settings().find(|setting| argument.get_id() == setting.flag) else { return argument };
+    match setting.value {
+        "FILE" => argument.value_hint(ValueHint::FilePath),
+        "KIND[:RATE]" => {
+            argument.value_parser(PossibleValuesParser::new(FaultKind::ALL.map(FaultKind::name)))
+        }
+        _ if !setting.values().is_empty() => {
+            argument.value_parser(PossibleValuesParser::new(setting.values()))
+        }
+        _ => argument.value_hint(ValueHint::Other),
+    }
+}
+
+/// Bash takes `--flag=value` for three words, of which the script above would know none: it is handed the flag and the
+/// value.
+const BASH_EQUALS: &str = r#"
+_openai_org_exporter_equals() {
+    if [[ $2 == "=" ]]; then
+        _openai__org__exporter "$1" "" "$3"
+    elif [[ $3 == "=" && COMP_CWORD -gt 1 ]]; then
+        _openai__org__exporter "$1" "$2" "${COMP_WORDS[COMP_CWORD - 2]}"
+    else
+        _openai__org__exporter "$@"
+    fi
+}
+complete -F _openai_org_exporter_equals -o bashdefault -o default openai-org-exporter
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_has_the_values_that_are_known_and_nothing_that_is_hidden() {
+        for name in NAMES {
+            let script = script(Shell::named(name).unwrap());
+            for word in ["check-config", "logfmt", "trace", "repeat-cursor", "web.route-prefix"] {
+                assert!(script.contains(word), "{name}: {word}");
+            }
+            assert!(!script.contains("docs"), "{name}");
+        }
+    }
+}
