@@ -53,11 +53,15 @@ fn script(shell: Shell) -> String {
         Shell::Zsh => generate(aot::Zsh, &mut command, NAME, &mut script),
         Shell::Fish => generate(aot::Fish, &mut command, NAME, &mut script),
     }
-    let mut script = String::from_utf8_lossy(&script).into_owned();
-    if shell == Shell::Bash {
-        script.push_str(BASH_EQUALS);
+    let script = String::from_utf8_lossy(&script);
+    match shell {
+        // The generator calls the program by one name where it finds out the command, and by another where it looks it up.
+        Shell::Bash => {
+            script.replace("openai__subcmd__org__subcmd__exporter", "openai__org__exporter") + BASH
+        }
+        Shell::Fish => format!("{script}{FISH} -a \"{}\"\n", NAMES.join(" ")),
+        Shell::Zsh => script.into_owned(),
     }
-    script
 }
 
 /// The command line with all values that are known. It is not for parsing: that says better what is wrong with a value.
@@ -87,7 +91,7 @@ fn with_values(argument: Arg) -> Arg {
 
 /// Bash takes `--flag=value` for three words, of which the script above would know none: it is handed the flag and the
 /// value.
-const BASH_EQUALS: &str = r#"
+const BASH: &str = r#"
 _openai_org_exporter_equals() {
     if [[ $2 == "=" ]]; then
         _openai__org__exporter "$1" "" "$3"
@@ -99,6 +103,23 @@ _openai_org_exporter_equals() {
 }
 complete -F _openai_org_exporter_equals -o bashdefault -o default openai-org-exporter
 "#;
+
+/// The generator has fish's `argparse` find the command, which knows no flags with dots in them. Here, a command is
+/// always the first word. It also leaves out what a word can be that is no flag.
+const FISH: &str = r#"
+function __fish_openai_org_exporter_needs_command
+    set -l words (commandline -opc)
+    test (count $words) -lt 2
+    or string match -q -- '-*' $words[2]
+end
+
+function __fish_openai_org_exporter_using_subcommand
+    set -l words (commandline -opc)
+    test (count $words) -ge 2
+    and contains -- $words[2] $argv
+end
+
+complete -c openai-org-exporter -n "__fish_openai_org_exporter_using_subcommand completions" -f"#;
 
 #[cfg(test)]
 mod tests {
