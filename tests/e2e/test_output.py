@@ -1,6 +1,7 @@
 """`once --output` and outputs that cannot be written to."""
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -8,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 from exposition import parse, value
-from harness import BINARY, SIMULATED_KEY, environment, run, simulator
+from harness import BINARY, SIMULATED_KEY, environment, free_port, get, run, simulator, wait_until
 
 
 class OutputOfOnce(unittest.TestCase):
@@ -88,6 +89,90 @@ class ClosedOutputs(unittest.TestCase):
         with open("/dev/full", "w") as full:
             done = subprocess.run([BINARY, "--xyzzy"], env=environment(), stderr=full, timeout=10)
         self.assertEqual(done.returncode, 2)
+
+
+class ReadersThatAreGone(unittest.TestCase):
+    """Whoever reads no further has read enough: no word, no panic, and the code is that of what was done."""
+
+    def setUp(self) -> None:
+        self.api = self.enterContext(simulator("--users=1000"))
+
+    def run_into_nothing(self, *arguments: str, base_url: str | None = None) -> tuple[int, bytes]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            done = subprocess.run(
+                [BINARY, *arguments],
+                env=environment(
+                    OPENAI_ADMIN_KEY=SIMULATED_KEY, OPENAI_ORG_EXPORTER_OPENAI_BASE_URL=base_url or self.api
+                ),
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=subprocess.PIPE,
+                timeout=60,
+            )
+        finally:
+            os.close(writer)
+        return done.returncode, done.stderr
+
+    def test_nothing_is_said_and_it_is_no_failure(self):
+        for arguments in (
+            ["--help"],
+            ["once", "--help"],
+            ["--version"],
+            ["docs", "metrics"],
+            ["docs", "configuration"],
+            ["completions", "bash"],
+            ["check-config"],
+            ["once", "--log.level=error"],
+        ):
+            with self.subTest(arguments):
+                self.assertEqual(self.run_into_nothing(*arguments), (0, b""))
+
+    def test_a_walk_that_failed_has_failed_all_the_same(self):
+        code, said = self.run_into_nothing("once", "--poll.stall-timeout=1s", base_url="http://127.0.0.1:1/v1")
+        self.assertEqual(code, 1)
+        self.assertNotIn(b"standard output", said)
+        self.assertNotIn(b"panicked", said)
+
+    def test_a_pipeline_of_a_careful_shell_goes_well(self):
+        for line in ('"$BINARY" once --log.level=error | head -n 1', '"$BINARY" docs metrics | true'):
+            with self.subTest(line):
+                done = subprocess.run(
+                    ["bash", "-c", f"set -eo pipefail; {line}"],
+                    env=environment(
+                        BINARY=BINARY, OPENAI_ADMIN_KEY=SIMULATED_KEY, OPENAI_ORG_EXPORTER_OPENAI_BASE_URL=self.api
+                    ),
+                    capture_output=True,
+                    timeout=60,
+                )
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def test_a_server_serves_on_when_nobody_reads_its_log(self):
+        for format in ("logfmt", "json"):
+            with self.subTest(format):
+                port = free_port()
+                flags = (f"--web.listen-address=127.0.0.1:{port}", "--churn=600", f"--log.format={format}")
+                with subprocess.Popen(
+                    [BINARY, "demo", *flags], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                ) as child:
+                    try:
+                        child.stdout.readline()
+                        child.stdout.close()
+                        url = f"http://127.0.0.1:{port}/metrics"
+                        walks = r'^openai_org_exporter_walks_total{.*"success"} ([2-9]|\d\d)'
+                        wait_until(lambda: answers(url) and re.search(walks, get(url).text, re.M), 30, "a second walk")
+                    finally:
+                        child.terminate()
+                    self.assertEqual(child.wait(20), 0)
+
+
+def answers(url: str) -> bool:
+    """Whether anybody listens there."""
+    try:
+        return get(url).status == 200
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

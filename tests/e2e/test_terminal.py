@@ -218,5 +218,23 @@ class ProgressOfDemo(unittest.TestCase):
         self.assertNotRegex(errors, rb"\x1b|\r|walked|walking")
 
 
+class Colour(unittest.TestCase):
+    """There is none, whoever asks for it: so `NO_COLOR` is kept without a setting."""
+
+    def test_no_output_is_coloured(self):
+        wishes = ({}, {"NO_COLOR": "1"}, {"CLICOLOR_FORCE": "1", "FORCE_COLOR": "1", "COLORTERM": "truecolor"})
+        for wish in wishes:
+            for command in (["--help"], ["once", "--help"], ["--xyzzy"], ["check-config"], ["simulate", "--users=many"]):
+                with self.subTest(command, **wish), terminal(BINARY, *command, TERM="xterm-256color", **wish) as screen:
+                    screen.wait()
+                    self.assertGreater(len(screen.raw), 20)
+                    self.assertNotIn(b"\x1b", screen.raw)
+            with self.subTest("demo", **wish), terminal(*demo(), TERM="xterm-256color", **wish) as screen:
+                screen.find("(?m)^walked")
+                screen.type(INTERRUPT)
+                self.assertEqual(screen.wait(), 0)
+                self.assertNotRegex(screen.raw, rb"\x1b\[[\d;:]*m")
+
+
 if __name__ == "__main__":
     unittest.main()
