@@ -2,7 +2,7 @@
 # The one test command, of developers and of CI. It installs what is missing into .tools/ and stops at the first
 # failing step.
 #
-#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build image e2e bench browser
+#   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build package image e2e bench browser
 #   tests/run.sh rust            format lint docs licences test
 #   tests/run.sh lint e2e        the named steps
 #   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
@@ -10,12 +10,14 @@
 #
 # It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries. The
 # end-to-end checks run units under a systemd of their own: that takes root or sudo, and x86_64 for kubectl and Compose.
-# The image takes root or sudo too, and an amd64 machine. The browser is Debian's: elsewhere chromium and
+# The Debian package is installed in there. The image takes root or sudo too, and an amd64 machine. The browser is Debian's: elsewhere chromium and
 # chromedriver have to be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CARGO_DENY=0.20.2
+CARGO_DEB=3.8.0
+CARGO_CYCLONEDX=0.5.9
 COMPOSE=2.40.3
 KUBECTL=v1.37.1
 . tests/tools.sh
@@ -166,10 +168,35 @@ need_axe() {
   cp tests/browser/package-lock.json "$TOOLS/axe/installed.json"
 }
 
+need_cargo_tool() {
+  local name=$1 version=$2
+  if grep -qs "^\"$name $version " "$TOOLS/.crates.toml" && [ -x "$TOOLS/bin/$name" ]; then return; fi
+  echo "    building $name $version, once"
+  env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug --root "$TOOLS" "$name@$version"
+}
+
 need_cargo_deny() {
-  if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $CARGO_DENY" ]; then return; fi
-  echo "    building cargo-deny $CARGO_DENY, once"
-  env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug --root "$TOOLS" "cargo-deny@$CARGO_DENY"
+  need_cargo_tool cargo-deny "$CARGO_DENY"
+}
+
+# Two more of cargo's, those that look at packages and pages, and the shells that have completions.
+need_packaging_tools() {
+  need_cargo_tool cargo-deb "$CARGO_DEB"
+  need_cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX"
+  local packages=(dpkg-dev fish lintian mandoc zsh)
+  if dpkg --status "${packages[@]}" &>/dev/null; then return; fi
+  echo "    installing ${packages[*]}"
+  as_root apt-get update -qq
+  as_root apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+# The schemas of CycloneDX, out of a package that has them; what it depends on is not needed.
+need_cyclonedx_schemas() {
+  if cmp -s tests/package/requirements.txt "$TOOLS/cyclonedx/requirements.txt"; then return; fi
+  rm -rf "$TOOLS/cyclonedx"
+  "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$TOOLS/cyclonedx" \
+    --requirement tests/package/requirements.txt
+  cp tests/package/requirements.txt "$TOOLS/cyclonedx/"
 }
 
 run_format() {
@@ -227,6 +254,16 @@ run_build() {
   end
 }
 
+run_package() {
+  begin package "the files of a release, and the Debian package installed"
+  need_packaging_tools
+  need_python_packages
+  need_cyclonedx_schemas
+  need_systemd
+  PYTHONPATH=tests/e2e "$TOOLS/venv/bin/python" -m unittest discover --start-directory tests/package
+  end
+}
+
 # In namespaces of its own: what is mounted and what podman still tidies up ends with them. Debian 12's crun refuses the
 # hybrid of both kinds of control groups, which it need not use.
 run_image() {
@@ -281,7 +318,7 @@ run_browser() {
 }
 
 main() {
-  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build image e2e bench browser; fi
+  if [ $# -eq 0 ]; then set -- format lint docs licences test fuzz build package image e2e bench browser; fi
   while [ $# -gt 0 ]; do
     local name=$1
     shift
@@ -291,8 +328,8 @@ main() {
         if [ "${1:-}" != bench ] && [ "${1:-}" != browser ]; then run_e2e "$@"; return; fi
         run_e2e
         ;;
-      format | lint | docs | licences | test | fuzz | build | image | bench | browser) "run_$name" ;;
-      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build image e2e bench browser, and rust" >&2
+      format | lint | docs | licences | test | fuzz | build | package | image | bench | browser) "run_$name" ;;
+      *) echo "tests/run.sh: no step '$name'; there are: format lint docs licences test fuzz build package image e2e bench browser, and rust" >&2
         exit 2 ;;
     esac
   done

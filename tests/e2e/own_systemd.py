@@ -1,6 +1,9 @@
 """A real systemd for the time of a block: process 1 of its own namespaces, with units of the test alone.
 
 It sees the machine's programs, and copies of /etc and /var that go with it. Ports are the machine's. It takes root.
+
+It must never see the units of the system: what they start tidies up the machine, all of /tmp for one. So packages can be
+installed only where their directories are hidden by empty ones, and where /tmp is another.
 """
 
 import os
@@ -29,19 +32,39 @@ exec unshare --mount --pid --fork --kill-child --ipc --uts --cgroup bash -euc "$
 SETUP = r"""
 mount --make-rprivate /
 mount -t proc proc /proc
+if [ "$PACKAGES" = yes ]; then
+  # The room alone stays of /tmp.
+  exec 9<"$ROOM"
+  mount -t tmpfs -o mode=1777 tmpfs /tmp
+  mkdir -p "$ROOM"
+  mount --no-canonicalize --bind /proc/self/fd/9 "$ROOM"
+  exec 9<&-
+fi
 mount -t tmpfs tmpfs "$ROOM/scratch"
 mkdir "$ROOM"/scratch/{etc,var}{,.work}
+if [ "$PACKAGES" = yes ]; then
+  mkdir "$ROOM"/scratch/usr{,.work}
+  mount -t overlay overlay -o "lowerdir=/usr,upperdir=$ROOM/scratch/usr,workdir=$ROOM/scratch/usr.work" /usr
+  for directory in /usr/lib/systemd/system /usr/lib/tmpfiles.d; do
+    mount -t tmpfs -o mode=755 tmpfs "$directory"
+  done
+fi
 mount --bind "$ROOM/bin" /usr/local/bin
 for part in etc var; do
   upper=$ROOM/scratch/$part
   mount -t overlay overlay -o "lowerdir=$ROOM/$part:/$part,upperdir=$upper,workdir=$upper.work" "/$part"
 done
+units=$ROOM/units
+if [ "$PACKAGES" = yes ]; then
+  mount -t tmpfs -o mode=755 tmpfs /etc/systemd/system
+  units+=:/etc/systemd/system:/usr/lib/systemd/system
+fi
 umount -R -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /run
 # systemd hands credentials and private directories to services by mounts that spread.
 mount --make-rshared /
-exec env -i "PATH=$PATH" container=other "SYSTEMD_UNIT_PATH=$ROOM/units" \
+exec env -i "PATH=$PATH" container=other "SYSTEMD_UNIT_PATH=$units" \
   /lib/systemd/systemd --system --unit=test.target --log-target=console --show-status=no
 """
 
@@ -77,8 +100,11 @@ class Systemd:
 
 
 @contextmanager
-def systemd(units: list[Path], files: dict[str, str]) -> Iterator[Systemd]:
-    """Runs systemd with these units, and files below /etc and /var, which root alone reads. Nothing is started."""
+def systemd(units: list[Path], files: dict[str, str], packages: bool = False) -> Iterator[Systemd]:
+    """Runs systemd with these units, and files below /etc and /var, which root alone reads. Nothing is started.
+
+    With `packages`, /usr is a copy that goes with it too, and systemd knows the units that packages install.
+    """
     with tempfile.TemporaryDirectory(prefix="systemd-") as path:
         room = Path(path)
         room.chmod(0o755)
@@ -95,7 +121,8 @@ def systemd(units: list[Path], files: dict[str, str]) -> Iterator[Systemd]:
             file.write_text(text)
             file.chmod(0o600)
         with cgroup() as group:
-            settings = (f"ROOM={room}", f"GROUP={group}", f"TESTS={os.getpid()}", f"SETUP={SETUP}")
+            mode = f"PACKAGES={'yes' if packages else ''}"
+            settings = (f"ROOM={room}", mode, f"GROUP={group}", f"TESTS={os.getpid()}", f"SETUP={SETUP}")
             program = Program([*AS_ROOT, "env", *settings, "bash", "-euc", UNSHARE], environment())
             try:
                 yield Systemd(room, booted(program, group))
