@@ -31,7 +31,6 @@ compiler() {
     x86_64-unknown-linux-gnu) echo x86_64-linux-gnu-gcc ;;
     x86_64-unknown-linux-musl) echo musl-gcc ;;
     aarch64-*) echo aarch64-linux-gnu-gcc ;;
-    *) echo "packaging/release.sh: no target '$1'; there are: ${TARGETS[*]}" >&2; exit 2 ;;
   esac
 }
 
@@ -132,16 +131,21 @@ main() {
     set -- "${TARGETS[@]}"
   fi
   for target in "$@"; do
+    if [[ " $HOST ${TARGETS[*]} " != *" $target "* ]]; then
+      echo "packaging/release.sh: no target '$target'; there are: ${TARGETS[*]}" >&2
+      exit 2
+    fi
     why=$(obstacle "$target")
     if [ -z "$why" ]; then targets+=("$target"); continue; fi
     echo "packaging/release.sh: $target cannot be built here: $why" >&2
     missing+=("$target")
   done
+  if [ ${#targets[@]} -eq 0 ]; then exit 1; fi
   if [ $building = yes ]; then build "$HOST"; fi
   stage
   rm -rf $DIST
   mkdir -p $DIST
-  for target in ${targets[@]+"${targets[@]}"}; do
+  for target in "${targets[@]}"; do
     if [ $building = yes ]; then build "$target"; fi
     sbom "$target"
     tarball "$target"
@@ -149,7 +153,7 @@ main() {
     made+=("$target")
   done
   (cd $DIST && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -r sha256sum >SHA256SUMS)
-  echo "made for: ${made[*]-none}"
+  echo "made for: ${made[*]}"
   if [ ${#missing[@]} -gt 0 ]; then
     echo "left out: ${missing[*]}"
     if [ $named = yes ]; then exit 1; fi

@@ -79,9 +79,10 @@ fn with_values(argument: Arg) -> Arg {
     let Some(setting) = settings().find(|setting| argument.get_id() == setting.flag) else { return argument };
     match setting.value {
         "FILE" => argument.value_hint(ValueHint::FilePath),
-        "KIND[:RATE]" => {
-            argument.value_parser(PossibleValuesParser::new(FaultKind::ALL.map(FaultKind::name)))
-        }
+        // What stands for the value is code to zsh's `_arguments`.
+        "KIND[:RATE]" => argument
+            .value_name("KIND")
+            .value_parser(PossibleValuesParser::new(FaultKind::ALL.map(FaultKind::name))),
         _ if !setting.values().is_empty() => {
             argument.value_parser(PossibleValuesParser::new(setting.values()))
         }
