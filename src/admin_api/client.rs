@@ -1,10 +1,12 @@
 //! The client: asks for a page until it has one, or a reason why not.
 
+mod content;
 mod exchange;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Certificate, NoProxy, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -110,7 +112,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .gzip(true)
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
             .connect_timeout(options.request_timeout.min(Duration::from_secs(10)))
             .pool_max_idle_per_host(options.concurrency);
         if let Some(proxy) = &options.proxy {

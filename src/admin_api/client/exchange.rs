@@ -4,10 +4,11 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
+use super::content::{Content, Encoding, Unfit};
 use super::{Client, Failure};
 use crate::admin_api::budget::Grant;
 use crate::admin_api::error::{Detail, Error, harmless, identifier};
@@ -16,7 +17,7 @@ use crate::admin_api::key_holder::InUse;
 use crate::admin_api::page::Body;
 use crate::admin_api::retry::{LONGEST_WAIT, Verdict, retry_after};
 
-/// The largest body that is read, after decompression.
+/// The largest body that is read, before decompression and after it.
 const LARGEST_BODY: usize = 8 << 20;
 
 /// The largest body of an error that is read.
@@ -85,7 +86,7 @@ impl Client {
         if response.status() != StatusCode::OK {
             return Ok(Answer::Other(response, detail));
         }
-        if is_encoded(response.headers()) {
+        if Encoding::of(response.headers()) == Encoding::Other {
             return Err(no_page(*detail, "the body is encoded in a way that was not asked for"));
         }
         match self.read(response, LARGEST_BODY, number).await? {
@@ -141,15 +142,26 @@ impl Client {
         most: usize,
         number: u64,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let mut bytes = Vec::with_capacity(64 << 10);
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(error, number))? {
-            self.telemetry.api_response_bytes(chunk.len() as u64);
-            if bytes.len() + chunk.len() > most {
-                return Ok(None);
-            }
-            bytes.extend_from_slice(&chunk);
+        let mut content = Content::new(Encoding::of(response.headers()), most);
+        let mut unfit = None;
+        while unfit.is_none()
+            && let Some(piece) = response.chunk().await.map_err(|error| self.broken(error, number))?
+        {
+            let before = content.len();
+            unfit = content.push(&piece).err();
+            self.telemetry.api_response_bytes((content.len() - before) as u64);
         }
-        Ok(Some(bytes))
+        match unfit.map_or_else(|| content.finish(), Err) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Unfit::TooLarge) => Ok(None),
+            Err(Unfit::Corrupt) => {
+                Err(no_page(self.detail(number), "the body is no gzip, though it says so"))
+            }
+            Err(Unfit::BrokenOff) => {
+                let detail = self.detail(number).with_cause("the gzip of the body breaks off");
+                Err(Failure { error: Error::Connect(Box::new(detail)), verdict: Verdict::Retry })
+            }
+        }
     }
 
     /// What a transport error means.
@@ -185,15 +197,6 @@ impl Client {
 
 fn no_page(detail: Detail, cause: &str) -> Failure {
     Failure { error: Error::InvalidResponse(Box::new(detail.with_cause(cause))), verdict: Verdict::GiveUp }
-}
-
-/// Whether a body is still encoded: what the client itself decodes has lost the header.
-fn is_encoded(headers: &HeaderMap) -> bool {
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    encodings.any(|encoding| {
-        let encoding = encoding.as_bytes().trim_ascii();
-        !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")
-    })
 }
 
 /// Whether `error` is one of TLS, however often it is wrapped; `source` of an `io::Error` steps over what it holds.
