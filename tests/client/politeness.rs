@@ -141,13 +141,19 @@ async fn the_clients_of_a_process_share_its_places() {
     let server = serve(vec![Answer::Hang]).await;
     let telemetry = Telemetry::new(&Registry::new());
     let in_flight = InFlight::new(3);
+    let clients: Vec<Client> = (0..10)
+        .map(|number| {
+            let mut options = options(server.address);
+            (options.in_flight, options.request_timeout) = (in_flight.clone(), Duration::from_secs(5));
+            Client::new(options, telemetry.organization(&format!("o{number}"))).unwrap()
+        })
+        .collect();
+    // One deadline for all: a place that comes free at it is of no use to another.
+    let deadline = Instant::now() + Duration::from_millis(500);
     let mut requests = tokio::task::JoinSet::new();
-    for number in 0..10 {
-        let mut options = options(server.address);
-        (options.in_flight, options.request_timeout) = (in_flight.clone(), Duration::from_secs(5));
-        let client = Client::new(options, telemetry.organization(&format!("o{number}"))).unwrap();
+    for client in clients {
         requests.spawn(async move {
-            let _ = client.list_users(None, 1, Instant::now() + Duration::from_millis(500)).await;
+            let _ = client.list_users(None, 1, deadline).await;
         });
     }
     requests.join_all().await;
