@@ -12,9 +12,8 @@ mod changes;
 mod entries;
 mod totals;
 
-use std::hash::Hasher;
-
 use siphasher::sip::SipHasher24;
+use smallvec::SmallVec;
 
 use crate::admin_api::{Field, User};
 use crate::composition::{Names, Status};
@@ -187,22 +186,20 @@ impl Default for Roster {
 /// exporters with different pasts must agree.
 fn mark(user: &User<'_>, attributes: Attributes) -> u64 {
     let role = user.role.value().map(|role| role.trim()).filter(|role| !role.is_empty());
-    let mut hasher = SipHasher24::new();
+    let mut marked = SmallVec::<[u8; 128]>::new();
     for text in
         [&*user.id, role.unwrap_or("unknown"), Status::of(user).label(), attributes.scim_managed().label()]
     {
-        hasher.write(text.as_bytes());
+        marked.extend_from_slice(text.as_bytes());
         // No UTF-8 text holds this byte, so texts cannot run into each other.
-        hasher.write(&[0xff]);
+        marked.push(0xff);
     }
-    hasher.finish() % FINGERPRINT_MODULUS
+    SipHasher24::new().hash(&marked) % FINGERPRINT_MODULUS
 }
 
 /// SipHash-2-4, which its authors specify byte by byte: the same on every machine and in every version.
 fn hash(key: (u64, u64), id: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new_with_keys(key.0, key.1);
-    hasher.write(id);
-    hasher.finish()
+    SipHasher24::new_with_keys(key.0, key.1).hash(id)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! Entries are dealt by the first bits of their hash into short sorted lists. When lists get long there are twice as
 //! many, split one by one, so that at no time more than one list is there twice.
 
-/// Entries per list, on average, from which on there are more lists.
-const LONGEST_AVERAGE: usize = 384;
+/// Entries per list, on average, from which on there are more lists. Each takes about 40 bytes besides; to make room in
+/// the middle of a longer one takes longer.
+const LONGEST_AVERAGE: usize = 192;
 
 /// Entries by hash.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,18 +16,24 @@ pub(super) struct Entries {
     len: usize,
 }
 
+/// Entries of rising hashes.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct List {
-    hashes: Vec<u64>,
-    attributes: Vec<u32>,
+struct List(Vec<Entry>);
+
+/// Packed, as four bytes of sixteen would be of no use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C, packed(4))]
+struct Entry {
+    hash: u64,
+    attributes: u32,
 }
 
 impl Entries {
     /// Adds an entry; `false` if its hash is there, which then keeps its attributes.
     pub(super) fn insert(&mut self, hash: u64, attributes: u32) -> bool {
         let list = self.list(hash);
-        let Err(place) = self.lists[list].hashes.binary_search(&hash) else { return false };
-        self.lists[list].insert(place, hash, attributes);
+        let Err(place) = self.lists[list].find(hash, self.bits) else { return false };
+        self.lists[list].insert(place, Entry { hash, attributes });
         self.len += 1;
         if self.len > self.lists.len() * LONGEST_AVERAGE {
             self.split();
@@ -36,7 +43,7 @@ impl Entries {
 
     pub(super) fn get(&self, hash: u64) -> Option<u32> {
         let list = &self.lists[self.list(hash)];
-        list.hashes.binary_search(&hash).ok().map(|place| list.attributes[place])
+        list.find(hash, self.bits).ok().map(|place| list.0[place].attributes)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,24 +52,24 @@ impl Entries {
 
     /// All entries, hashes rising.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
-        self.lists.iter().flat_map(|list| list.hashes.iter().copied().zip(list.attributes.iter().copied()))
+        self.lists.iter().flat_map(|list| list.0.iter().map(|entry| (entry.hash, entry.attributes)))
     }
 
     /// All entries, hashes rising; memory is given back list by list.
     pub(super) fn into_iter(self) -> impl Iterator<Item = (u64, u32)> {
-        self.lists.into_iter().flat_map(|list| list.hashes.into_iter().zip(list.attributes))
+        self.lists.into_iter().flat_map(|list| list.0.into_iter().map(|entry| (entry.hash, entry.attributes)))
     }
 
     /// Gives back what was allocated for growth.
     pub(super) fn shrink(&mut self) {
-        self.lists.iter_mut().for_each(List::shrink);
+        self.lists.iter_mut().for_each(|list| list.0.shrink_to_fit());
         self.lists.shrink_to_fit();
     }
 
     /// Bytes allocated.
     #[cfg(test)]
     pub(super) fn allocated(&self) -> usize {
-        let lists = self.lists.iter().map(|list| list.hashes.capacity() * 8 + list.attributes.capacity() * 4);
+        let lists = self.lists.iter().map(|list| list.0.capacity() * size_of::<Entry>());
         lists.sum::<usize>() + self.lists.capacity() * size_of::<List>()
     }
 
@@ -76,10 +83,10 @@ impl Entries {
         let lists = std::mem::take(&mut self.lists);
         self.lists.reserve_exact(lists.len() * 2);
         let bit = 1 << (u64::BITS - 1 - self.bits);
-        for mut list in lists {
-            let upper = list.split_off(list.hashes.partition_point(|hash| hash & bit == 0));
-            list.shrink();
-            self.lists.extend([list, upper]);
+        for List(mut lower) in lists {
+            let upper = lower.split_off(lower.partition_point(|entry| entry.hash & bit == 0));
+            lower.shrink_to_fit();
+            self.lists.extend([List(lower), List(upper)]);
         }
         self.bits += 1;
     }
@@ -92,24 +99,42 @@ impl Default for Entries {
 }
 
 impl List {
-    fn insert(&mut self, place: usize, hash: u64, attributes: u32) {
-        // Twice the room, which a vector takes by itself, would be half unused.
-        if self.hashes.len() == self.hashes.capacity() {
-            let more = self.hashes.len() / 16 + 8;
-            self.hashes.reserve_exact(more);
-            self.attributes.reserve_exact(more);
+    /// The place of `hash`, or the one where it would be. Hashes of this list have their first `bits` in common.
+    ///
+    /// Hashes are as good as random, so that the bits that follow say where one stands, within a few places. From there
+    /// it is looked for in steps that double.
+    fn find(&self, hash: u64, bits: u32) -> Result<usize, usize> {
+        let entries = &self.0[..];
+        let is_before = |place: usize| entries.get(place).is_some_and(|entry| entry.hash < hash);
+        let share = u128::from(hash << bits) * entries.len() as u128;
+        let guess = usize::try_from(share >> u64::BITS).unwrap_or(0);
+        // In the end everything below `low` is before the hash, and nothing from `high` on.
+        let (mut low, mut high, mut step) = (guess, guess, 4);
+        while low > 0 && !is_before(low - 1) {
+            high = low - 1;
+            low = low.saturating_sub(step);
+            step *= 2;
         }
-        self.hashes.insert(place, hash);
-        self.attributes.insert(place, attributes);
+        if high == guess {
+            while is_before(high) {
+                low = high + 1;
+                high = (high + step).min(entries.len());
+                step *= 2;
+            }
+        }
+        let place = low + entries[low..high].partition_point(|entry| entry.hash < hash);
+        match entries.get(place) {
+            Some(entry) if entry.hash == hash => Ok(place),
+            _ => Err(place),
+        }
     }
 
-    fn split_off(&mut self, place: usize) -> Self {
-        Self { hashes: self.hashes.split_off(place), attributes: self.attributes.split_off(place) }
-    }
-
-    fn shrink(&mut self) {
-        self.hashes.shrink_to_fit();
-        self.attributes.shrink_to_fit();
+    fn insert(&mut self, place: usize, entry: Entry) {
+        // Twice the room, which a vector takes by itself, would be half unused.
+        if self.0.len() == self.0.capacity() {
+            self.0.reserve_exact(self.0.len() / 16 + 8);
+        }
+        self.0.insert(place, entry);
     }
 }
 

@@ -208,6 +208,25 @@ fn entries_that_no_roster_wrote_are_refused() {
 }
 
 #[test]
+fn hashes_and_fingerprints_are_those_of_every_version() {
+    use std::hash::Hasher as _;
+    for id in ["", "a", "user-1234", "user-00112233445566778899AABB", &"é".repeat(200)] {
+        let known = user(id, Field::Value(" owner "), Field::Value(true), Field::Absent);
+        let mut hasher = SipHasher24::new();
+        hasher.write(id.as_bytes());
+        hasher.write(b"\xffowner\xffunknown\xfftrue\xff");
+        assert_eq!(mark(&known, Attributes::of(&known, 2)), hasher.finish() % FINGERPRINT_MODULUS, "{id}");
+        let mut hasher = SipHasher24::new_with_keys(1, 2);
+        hasher.write(id.as_bytes());
+        assert_eq!(hash((1, 2), id.as_bytes()), hasher.finish(), "{id}");
+    }
+    // The example of the authors: the bytes 0 to 14 under the key of the bytes 0 to 15.
+    let key = (0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+    let bytes: Vec<u8> = (0..15).collect();
+    assert_eq!(hash(key, &bytes), 0xa129_ca61_49be_45e5);
+}
+
+#[test]
 fn the_fingerprint_moves_with_each_part_of_a_user_and_with_nothing_else() {
     let of = |user: User<'_>| roster(None, &[user]).0.fingerprint();
     let banned = Field::Value((Field::Value(true), Field::Absent));
