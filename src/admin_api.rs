@@ -23,7 +23,7 @@ mod user;
 mod walkers;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use client::{BadProxy, Client, Options, Proxy};
+pub use client::{BadProxy, Client, Connections, Options, Proxy};
 pub use error::{Detail, Error};
 pub use field::Field;
 pub use gate::InFlight;

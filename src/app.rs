@@ -12,7 +12,7 @@ mod supervisor;
 
 use std::sync::Arc;
 
-use crate::admin_api::{self, Client, InFlight};
+use crate::admin_api::{self, Client, Connections, InFlight};
 use crate::composition;
 use crate::config::{Config, KeySource, Organization};
 use crate::telemetry::OrganizationTelemetry;
@@ -52,11 +52,26 @@ fn walk_options(config: &Config, organization: &Organization) -> walk::Options {
     }
 }
 
-/// The client of `organization`. All clients of a process share `in_flight`.
+/// What all clients of a process share.
+struct Shared {
+    in_flight: InFlight,
+    connections: Connections,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            in_flight: InFlight::new(MOST_REQUESTS_IN_FLIGHT),
+            connections: Connections::new(MOST_REQUESTS_IN_FLIGHT),
+        }
+    }
+}
+
+/// The client of `organization`.
 fn client(
     config: &Config,
     organization: &Organization,
-    in_flight: &InFlight,
+    shared: &Shared,
     telemetry: OrganizationTelemetry,
 ) -> anyhow::Result<Client> {
     let options = admin_api::Options {
@@ -71,7 +86,8 @@ fn client(
         proxy: config.proxy.clone(),
         request_timeout: config.request_timeout,
         concurrency: config.concurrency,
-        in_flight: in_flight.clone(),
+        in_flight: shared.in_flight.clone(),
+        connections: shared.connections.clone(),
     };
     Client::new(options, telemetry).map_err(|error| {
         let causes: Vec<String> = anyhow::Error::new(error).chain().map(ToString::to_string).collect();

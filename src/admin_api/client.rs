@@ -1,15 +1,17 @@
 //! The client: asks for a page until it has one, or a reason why not.
 
+mod connections;
 mod content;
 mod exchange;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{Certificate, NoProxy, redirect};
+use reqwest::NoProxy;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
+
+use connections::Way;
 
 use super::base_url::BaseUrl;
 use super::error::{Detail, Error};
@@ -19,6 +21,8 @@ use super::key_holder::KeyHolder;
 use super::page::Body;
 use super::retry::{Verdict, back_off};
 use crate::telemetry::OrganizationTelemetry;
+
+pub use connections::Connections;
 
 /// The shortest wait before a request is sent again, whatever the answer asks for.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
@@ -44,6 +48,8 @@ pub struct Options {
     pub concurrency: usize,
     /// The places for requests in flight that the clients of all organizations share.
     pub in_flight: InFlight,
+    /// The connections that they share.
+    pub connections: Connections,
 }
 
 /// A proxy for https requests.
@@ -54,7 +60,7 @@ pub struct Proxy {
     text: SecretString,
 }
 
-/// A client for one organization. It keeps its connections.
+/// A client for one organization.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -104,31 +110,16 @@ impl Client {
     /// # Errors
     ///
     /// If the certificates cannot be read, or none are to be had for https.
-    pub fn new(options: Options, telemetry: OrganizationTelemetry) -> Result<Self, reqwest::Error> {
-        // The one provider of the process; a second call finds it installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("openai-org-exporter/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
-            .connect_timeout(options.request_timeout.min(Duration::from_secs(10)))
-            .pool_max_idle_per_host(options.concurrency);
-        if let Some(proxy) = &options.proxy {
-            builder = builder.proxy(proxy.all.clone());
-        }
-        let roots = match &options.extra_roots {
-            Some(pem) => Certificate::from_pem_bundle(pem)?,
-            None => Vec::new(),
-        };
-        // Over plain http there is nothing to verify, and a machine without any certificates will do.
-        builder = match options.base_url.is_plain_http() {
-            true => builder.tls_certs_only(roots),
-            false => builder.tls_certs_merge(roots),
-        };
+    pub fn new(mut options: Options, telemetry: OrganizationTelemetry) -> Result<Self, reqwest::Error> {
+        let http = options.connections.made(Way {
+            is_plain_http: options.base_url.is_plain_http(),
+            // A bundle of authorities is large, and of no use any more.
+            extra_roots: options.extra_roots.take(),
+            proxy: options.proxy.clone(),
+            request_timeout: options.request_timeout,
+        })?;
         Ok(Self {
-            http: builder.build()?,
+            http,
             key: KeyHolder::new(
                 &options.organization,
                 options.admin_key.clone(),

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use prometheus::Registry;
 use tokio::task::JoinSet;
 
-use super::{MOST_REQUESTS_IN_FLIGHT, client, walk_options};
-use crate::admin_api::InFlight;
+use super::{Shared, client, walk_options};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exposition::{self, OrganizationCollector};
@@ -31,13 +30,13 @@ pub struct Once {
 pub async fn once(config: &Config, clock: Clock, board: Arc<Board>) -> anyhow::Result<Once> {
     let mut walks = Vec::new();
     let mut organizations = Vec::new();
-    let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
+    let shared = Shared::new();
     for configured in &config.organizations {
         let organization =
             Arc::new(Organization::new(&configured.name, configured.interval, configured.max_age));
         organizations.push(organization.clone());
         let telemetry = OrganizationTelemetry::detached(&configured.name);
-        let client = client(config, configured, &in_flight, telemetry.clone())?;
+        let client = client(config, configured, &shared, telemetry.clone())?;
         let options = walk_options(config, configured);
         walks.push(async move {
             let meter = Arc::new(Meter::default());

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::memory::Memory;
 use super::notify::{Liveness, ServiceManager, status};
 use super::supervisor::{Prepared, Supervisor, Tools};
-use super::{MOST_REQUESTS_IN_FLIGHT, client};
-use crate::admin_api::{Client, InFlight};
+use super::{Shared, client};
+use crate::admin_api::Client;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, WebConfig, reread_web_config};
 use crate::exposition::{self, Renderer, Seldom};
@@ -76,7 +76,7 @@ impl Server {
         let board = Arc::new(Board::default());
         let options = exposition::Options { changes: true };
         let renderer = Arc::new(Renderer::new(board.clone(), telemetry.clone(), clock, options, further));
-        let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
+        let shared = Shared::new();
         let liveness = Liveness::default();
         let guard = guard(config, &telemetry, clock)?;
         let supervisor = Supervisor::new(
@@ -84,7 +84,7 @@ impl Server {
             Tools {
                 read: Arc::new(read),
                 make_pages: Arc::new(move |config, organization, telemetry| {
-                    client(config, organization, &in_flight, telemetry)
+                    client(config, organization, &shared, telemetry)
                 }),
                 board: board.clone(),
                 published: published.clone(),

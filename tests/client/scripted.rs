@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openai_org_exporter::admin_api::{AdminKey, BaseUrl, Client, Error, InFlight, Options};
+use openai_org_exporter::admin_api::{AdminKey, BaseUrl, Client, Connections, Error, InFlight, Options};
 use openai_org_exporter::telemetry::Telemetry;
 use prometheus::{Encoder as _, Registry, TextEncoder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -129,6 +129,7 @@ pub(crate) fn options(address: SocketAddr) -> Options {
         request_timeout: Duration::from_millis(300),
         concurrency: 4,
         in_flight: InFlight::new(64),
+        connections: Connections::new(64),
     }
 }
 
