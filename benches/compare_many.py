@@ -2,8 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -15,10 +15,13 @@ from measuring import (
     PLAIN,
     cpu_seconds,
     exporting,
+    fresh,
     megabytes,
     page,
     samples,
+    serving,
     simulated,
+    wait_for,
     walks,
     write_config,
 )
@@ -37,62 +40,74 @@ class Scrape(NamedTuple):
     wall_ms: float
 
 
-class Run(NamedTuple):
-    """Three exporters, one after the other: one at rest, one at work, and one that walks as often as it can."""
+class Rest(NamedTuple):
+    """An exporter at rest: once every organization was walked, and once it was scraped."""
 
     idle_mb: float
     scraped_mb: float
     peak_mb: float
     samples: int
     page_mb: float
-    at_rest: Scrape
+    scrape: Scrape
     as_prometheus: Scrape
+
+
+class Work(NamedTuple):
+    """An exporter at work, and one that walks as often as it can."""
+
     walks_at_work: float
-    at_work: Scrape
+    scrape: Scrape
     walks: float
     walk_cpu_ms: float
 
 
 def compare(tools: Tools) -> Part:
     organizations = 10 if tools.short else 1_000
-    with simulated(tools.binary, organizations, USERS) as base_url:
-        runs = [run(tools, base_url, organizations) for _ in range(tools.runs)]
-    return report(tools, organizations, runs)
+    with simulated(tools.binary, organizations, USERS) as base_url, tempfile.TemporaryDirectory() as directory:
+
+        def configured(interval: int) -> str:
+            return write_config(Path(directory), base_url, organizations, interval, False)
+
+        rest = resting(tools, configured(times(tools)[0]))
+        work = [working(tools, configured) for _ in range(tools.runs)]
+    return report(tools, organizations, rest, work)
 
 
-def run(tools: Tools, base_url: str, organizations: int) -> Run:
-    rest, work, seconds, scrapes = SHORT if tools.short else LONG
-    with tempfile.TemporaryDirectory() as directory:
+def times(tools: Tools) -> tuple[int, int, int, int]:
+    return SHORT if tools.short else LONG
 
-        @contextmanager
-        def every(interval: int) -> Iterator[tuple[int, str]]:
-            config = write_config(Path(directory), base_url, organizations, interval, False)
-            with exporting(tools.binary, config) as (pid, listening):
-                yield pid, f"http://{listening}/metrics"
 
-        with every(rest) as (pid, url):
-            idle = megabytes(pid, "VmRSS")
-            at_rest, as_prometheus = (scraped(pid, url, headers, scrapes, 0) for headers in (PLAIN, AS_PROMETHEUS))
-            resident, peak = megabytes(pid, "VmRSS"), megabytes(pid, "VmHWM")
-            text = page(url)
-        with every(work) as (pid, url):
-            walks_at_work, cpu = window(pid, url, seconds)
-            at_work = scraped(pid, url, PLAIN, scrapes, cpu)
-        with every(1) as (pid, url):
-            rate, cpu = window(pid, url, seconds)
-    return Run(
-        idle_mb=idle,
-        scraped_mb=resident,
-        peak_mb=peak,
-        samples=samples(text),
-        page_mb=len(text) / 1e6,
-        at_rest=at_rest,
-        as_prometheus=as_prometheus,
-        walks_at_work=walks_at_work,
-        at_work=at_work,
-        walks=rate,
-        walk_cpu_ms=cpu / rate * 1000,
-    )
+def resting(tools: Tools, config: str) -> list[Rest]:
+    """The exporters at rest. First walks are spread over 100 s, so all begin at the same time; then each has its turn."""
+    with ExitStack() as begun:
+        exporters = []
+        for _ in range(tools.runs):
+            exporter = ExitStack()
+            begun.push(exporter)
+            exporters.append((exporter, *exporter.enter_context(serving(tools.binary, config))))
+        for _, _, listening in exporters:
+            wait_for(lambda: fresh(listening), 180, "a walk of each organization")
+        return [rested(exporter, pid, f"http://{listening}/metrics", times(tools)[3]) for exporter, pid, listening in exporters]
+
+
+def rested(exporter: ExitStack, pid: int, url: str, scrapes: int) -> Rest:
+    with exporter:
+        idle = megabytes(pid, "VmRSS")
+        as_text, as_prometheus = (scraped(pid, url, headers, scrapes, 0) for headers in (PLAIN, AS_PROMETHEUS))
+        resident, peak = megabytes(pid, "VmRSS"), megabytes(pid, "VmHWM")
+        text = page(url)
+    return Rest(idle, resident, peak, samples(text), len(text) / 1e6, as_text, as_prometheus)
+
+
+def working(tools: Tools, configured: Callable[[int], str]) -> Work:
+    _, interval, seconds, scrapes = times(tools)
+    with exporting(tools.binary, configured(interval)) as (pid, listening):
+        url = f"http://{listening}/metrics"
+        walks_at_work, cpu = window(pid, url, seconds)
+        scrape = scraped(pid, url, PLAIN, scrapes, cpu)
+    with exporting(tools.binary, configured(1)) as (pid, listening):
+        rate, cpu = window(pid, f"http://{listening}/metrics", seconds)
+    return Work(walks_at_work, scrape, rate, cpu / rate * 1000)
 
 
 def scraped(pid: int, url: str, headers: dict[str, str], scrapes: int, other_cpu: float) -> Scrape:
@@ -119,29 +134,30 @@ def window(pid: int, url: str, seconds: float) -> tuple[float, float]:
     return (walks(page(url)) - walks(before)) / (ended - begun), cpu / (ended - quiet)
 
 
-def report(tools: Tools, organizations: int, runs: list[Run]) -> Part:
-    def column(field: str, of: str = "") -> list[float]:
+def report(tools: Tools, organizations: int, rest: list[Rest], work: list[Work]) -> Part:
+    def column(runs: list, field: str, of: str = "") -> list[float]:
         values = [getattr(run, field) for run in runs]
         return [getattr(value, of) for value in values] if of else values
 
-    interval = (SHORT if tools.short else LONG)[0]
-    memory, cpu = median(column("peak_mb")), median(column("at_rest", "cpu_ms"))
+    interval = times(tools)[0]
+    memory, cpu = median(column(rest, "peak_mb")), median(column(rest, "scrape", "cpu_ms"))
+    at_work = f"CPU of a scrape at {median(column(work, 'walks_at_work')):.0f} walks a second, ms"
     rows = [
-        ["samples", figure(median(column("samples")))],
-        ["page, MB", figure(median(column("page_mb")))],
-        ["resident memory before any scrape, MB", middle(column("idle_mb"))],
-        ["resident memory after scrapes, MB", middle(column("scraped_mb"))],
-        ["peak resident memory, MB", middle(column("peak_mb"))],
-        ["CPU of a scrape, ms", middle(column("at_rest", "cpu_ms"))],
-        ["CPU of a scrape as Prometheus asks, ms", middle(column("as_prometheus", "cpu_ms"))],
-        [f"CPU of a scrape at {median(column('walks_at_work')):.0f} walks a second, ms", middle(column("at_work", "cpu_ms"))],
-        ["time of a scrape, ms", middle(column("at_rest", "wall_ms"))],
-        ["time of a scrape as Prometheus asks, ms", middle(column("as_prometheus", "wall_ms"))],
-        ["walks a second at an interval of 1 s", middle(column("walks"))],
-        ["CPU of a walk, ms", middle(column("walk_cpu_ms"))],
+        ["samples", figure(median(column(rest, "samples")))],
+        ["page, MB", figure(median(column(rest, "page_mb")))],
+        ["resident memory before any scrape, MB", middle(column(rest, "idle_mb"))],
+        ["resident memory after scrapes, MB", middle(column(rest, "scraped_mb"))],
+        ["peak resident memory, MB", middle(column(rest, "peak_mb"))],
+        ["CPU of a scrape, ms", middle(column(rest, "scrape", "cpu_ms"))],
+        ["CPU of a scrape as Prometheus asks, ms", middle(column(rest, "as_prometheus", "cpu_ms"))],
+        [at_work, middle(column(work, "scrape", "cpu_ms"))],
+        ["time of a scrape, ms", middle(column(rest, "scrape", "wall_ms"))],
+        ["time of a scrape as Prometheus asks, ms", middle(column(rest, "as_prometheus", "wall_ms"))],
+        ["walks a second at an interval of 1 s", middle(column(work, "walks"))],
+        ["CPU of a walk, ms", middle(column(work, "walk_cpu_ms"))],
     ]
     text = (
-        f"{organizations:,} organizations of {USERS} users in one process, medians of {len(runs)} runs (the lowest and the highest "
+        f"{organizations:,} organizations of {USERS} users in one process, medians of {len(rest)} runs (the lowest and the highest "
         f"behind them):\n\n{table(['', 'exporter'], rows)}\n\nUnless it is said otherwise, scrapes are of the text format, "
         f"uncompressed, at an interval of {interval} s, when an organization is walked every {interval / organizations:g} s. Prometheus "
         f"asks for OpenMetrics with gzip."
