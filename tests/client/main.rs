@@ -7,3 +7,4 @@ mod politeness;
 mod requests;
 mod rotation;
 mod scripted;
+mod sharing;
