@@ -87,7 +87,16 @@ impl Names {
     pub fn number(&mut self, field: &Field<Cow<'_, str>>) -> usize {
         let Some(name) = field.value() else { return UNKNOWN };
         // What has a number was looked at when it got it.
-        self.numbers.get(&**name).copied().unwrap_or_else(|| self.number_of_new(name))
+        self.known(name).unwrap_or_else(|| self.number_of_new(name))
+    }
+
+    /// The number that `name` has got.
+    fn known(&self, name: &str) -> Option<usize> {
+        match self.names.len() {
+            // So few are looked through sooner than one is hashed.
+            ..=4 => self.names.iter().position(|known| **known == *name).map(|place| place + OTHER + 1),
+            _ => self.numbers.get(name).copied(),
+        }
     }
 
     fn number_of_new(&mut self, name: &str) -> usize {
@@ -99,8 +108,8 @@ impl Names {
     }
 
     fn number_of(&mut self, name: &str) -> usize {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
+        if let Some(number) = self.known(name) {
+            return number;
         }
         if self.names.len() >= self.most {
             return OTHER;
