@@ -3,6 +3,7 @@
 //! It must not know what the rooms above do; they tell it what happened.
 
 mod births;
+mod changes;
 mod distribution;
 mod organizations;
 mod requests;
@@ -19,6 +20,7 @@ use prometheus::{
 use crate::catalog::{self, Family};
 use crate::clock::Clock;
 
+use self::changes::Changes;
 use self::organizations::{Counts, Ledger, count};
 use self::requests::Counter;
 
@@ -45,6 +47,8 @@ pub struct Telemetry {
     /// Without labels, and so without a series before there is a web configuration.
     web_config_reload_successful: IntGaugeVec,
     web_config_reload_success_timestamp: GaugeVec,
+    /// Of all but the requests.
+    changes: Changes,
     clock: Clock,
     /// Since when the process counts, in Unix milliseconds.
     birth: u64,
@@ -98,7 +102,8 @@ impl Telemetry {
         for reason in catalog::CLOSED_EARLY_REASONS {
             http_connections_closed_early.with_label_values(&[reason]);
         }
-        let organizations = Ledger::new();
+        let changes = Changes::default();
+        let organizations = Ledger::new(changes.clone());
         let requests = Counter::new();
         registry.register(Box::new(organizations.clone())).expect("each family is registered once");
         registry.register(Box::new(requests.clone())).expect("each family is registered once");
@@ -124,6 +129,7 @@ impl Telemetry {
             web_config_reload_success_timestamp: both
                 .register(float_gauges(&catalog::WEB_CONFIG_RELOAD_SUCCESS_TIMESTAMP)),
             process,
+            changes,
             clock,
             birth,
         }
@@ -166,6 +172,12 @@ impl Telemetry {
         self.organizations.all()
     }
 
+    /// How often something was counted or set by now, requests left out: whoever has read everything does not learn more as
+    /// long as this stays what it was before.
+    pub fn changes(&self) -> u64 {
+        self.changes.so_far()
+    }
+
     /// Since when all of the exporter's own counters count.
     pub fn births(&self) -> Births {
         let birth = |(name, counts): (Arc<str>, Arc<Counts>)| Some((name.to_string(), counts.birth()?));
@@ -181,17 +193,20 @@ impl Telemetry {
     /// So many connections are open.
     pub fn http_connections(&self, open: usize) {
         self.http_connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+        self.changes.one_more();
     }
 
     /// A connection was closed early for `reason`, one of [`catalog::CLOSED_EARLY_REASONS`].
     pub fn http_connection_closed_early(&self, reason: &str) {
         self.http_connections_closed_early.with_label_values(&[reason]).inc();
+        self.changes.one_more();
     }
 
     /// The state file was written, or could not be, at `unix_milliseconds`.
     pub fn state_write(&self, succeeded: bool, unix_milliseconds: u64) {
         let result = catalog::STATE_WRITE_RESULTS[usize::from(!succeeded)];
         self.state_writes.with_label_values(&[result]).inc();
+        self.changes.one_more();
         let mut writes = self.last_state_writes.lock().unwrap_or_else(PoisonError::into_inner);
         writes.succeeded = Some(succeeded);
         if succeeded {
@@ -216,11 +231,13 @@ impl Telemetry {
     pub fn config_loaded(&self, unix_seconds: f64) {
         self.config_reload_successful.set(1);
         self.config_reload_success_timestamp.set(unix_seconds);
+        self.changes.one_more();
     }
 
     /// The configuration was to be loaded, and the one before stays in force.
     pub fn config_refused(&self) {
         self.config_reload_successful.set(0);
+        self.changes.one_more();
     }
 
     /// TLS is served from now on, or still is: every reason why a handshake can fail is there.
@@ -228,22 +245,26 @@ impl Telemetry {
         for reason in catalog::TLS_HANDSHAKE_REASONS {
             self.tls_handshake_errors.with_label_values(&[*reason]);
         }
+        self.changes.one_more();
     }
 
     /// A handshake failed for `reason`, one of [`catalog::TLS_HANDSHAKE_REASONS`].
     pub fn tls_handshake_error(&self, reason: &str) {
         self.tls_handshake_errors.with_label_values(&[reason]).inc();
+        self.changes.one_more();
     }
 
     /// The web configuration was put in force at `unix_seconds`.
     pub fn web_config_loaded(&self, unix_seconds: f64) {
         self.web_config_reload_successful.with_label_values::<&str>(&[]).set(1);
         self.web_config_reload_success_timestamp.with_label_values::<&str>(&[]).set(unix_seconds);
+        self.changes.one_more();
     }
 
     /// The web configuration was to be put in force, and the one before stays.
     pub fn web_config_refused(&self) {
         self.web_config_reload_successful.with_label_values::<&str>(&[]).set(0);
+        self.changes.one_more();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use hyper::body::Bytes;
+use tokio::time::Instant;
 
 use super::family::Head;
 use super::format::Format;
@@ -20,9 +21,18 @@ const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// What a scrape is answered with. Clones share the bytes.
 #[derive(Debug, Clone)]
 pub struct Page {
-    organizations: Arc<Organizations>,
+    pub(super) organizations: Arc<Organizations>,
     own: Arc<[Vec<u8>]>,
     length: usize,
+    pub(super) begun: Begun,
+}
+
+/// Where the making of a page began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    pub(super) at: Instant,
+    /// How often the telemetry had changed by then.
+    pub(super) changes: u64,
 }
 
 /// The organizations' families in one format.
@@ -50,9 +60,9 @@ struct Deflated {
 }
 
 impl Page {
-    pub(super) fn new(organizations: Arc<Organizations>, own: Vec<Vec<u8>>) -> Self {
+    pub(super) fn new(begun: Begun, organizations: Arc<Organizations>, own: Vec<Vec<u8>>) -> Self {
         let length = organizations.length + own.iter().map(Vec::len).sum::<usize>();
-        Self { organizations, own: own.into(), length }
+        Self { organizations, own: own.into(), length, begun }
     }
 
     /// How many bytes it has.

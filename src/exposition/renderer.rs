@@ -1,5 +1,5 @@
 //! Writes pages for whoever scrapes. What is on them of an organization is written once for each state of it, and kept;
-//! what is the exporter's own is written each time.
+//! what is the exporter's own is written each time. A page may be given again as long as it still shows what is there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::family::{Head, Series, Value};
 use super::format::{Format, Samples, Writer};
-use super::page::{Organizations, Page};
+use super::page::{Begun, Organizations, Page};
 use super::part::{Part, Present};
 use super::samples::Options;
 use crate::catalog::{Family, Kind};
@@ -21,6 +21,9 @@ use crate::telemetry::{Count, ORGANIZATION_FAMILIES, REQUEST_FAMILIES, Telemetry
 
 /// What was not asked for that long is not kept: no Prometheus that is worth the name scrapes so seldom.
 const KEPT_FOR: Duration = Duration::from_secs(600);
+
+/// Prometheus' timestamps tell no two moments apart that are closer than this.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// A page up to here takes less time to write than to have somebody else do it.
 const QUICK: usize = 256 << 10;
@@ -73,9 +76,23 @@ impl Renderer {
     ///
     /// If a family is not well formed, which the catalog rules out.
     pub fn page(&self, format: Format) -> prometheus::Result<Page> {
-        let page = Page::new(self.organizations(format), self.own(format)?);
+        let begun = Begun { at: self.clock.now().instant, changes: self.telemetry.changes() };
+        let page = Page::new(begun, self.organizations(format), self.own(format)?);
         self.last.store(page.len(), Ordering::Relaxed);
         Ok(page)
+    }
+
+    /// Whether `page` was begun less than a millisecond ago, and one that is begun now would show the same, but for the
+    /// requests that were served meanwhile and the figures of the process.
+    pub fn still_shows(&self, page: &Page) -> bool {
+        let (now, organizations) = (self.clock.now(), self.board.organizations());
+        let parts = &page.organizations.parts;
+        now.instant.saturating_duration_since(page.begun.at) < A_MOMENT
+            && self.telemetry.changes() == page.begun.changes
+            && organizations.len() == parts.len()
+            && organizations
+                .iter()
+                .all(|organization| find(parts, &Present::of(organization, &now)).is_some())
     }
 
     /// Whether the next page takes less time than it is worth to speak of, as far as the last one shows.

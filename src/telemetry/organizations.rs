@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
+use super::changes::Changes;
 use super::distribution::Distribution;
 use super::series::{Count, collected, described};
 use crate::catalog::{self, Family};
@@ -43,6 +44,7 @@ pub struct Counts {
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     accounts: Arc<Mutex<Arc<Accounts>>>,
+    changes: Changes,
     descriptions: Arc<[Desc]>,
 }
 
@@ -118,8 +120,9 @@ pub(super) fn count(tally: &mut Tally, value: &str) {
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
-        Self { accounts: Arc::default(), descriptions: described(&ORGANIZATION_FAMILIES) }
+    /// Nothing yet; `changes` counts what changes.
+    pub(super) fn new(changes: Changes) -> Self {
+        Self { accounts: Arc::default(), changes, descriptions: described(&ORGANIZATION_FAMILIES) }
     }
 
     /// Every known label value of `organization` is there, since `birth` if it was not yet.
@@ -138,10 +141,12 @@ impl Ledger {
         };
         let mut counts = account.lock().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut counts));
+        self.changes.one_more();
     }
 
     pub(super) fn remove(&self, organizations: &BTreeSet<&str>) {
         Arc::make_mut(&mut self.accounts()).retain(|name, _| !organizations.contains(&**name));
+        self.changes.one_more();
     }
 
     /// What is counted by now, by name.

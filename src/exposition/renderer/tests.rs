@@ -105,6 +105,20 @@ impl World {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// All that can be told of the process, but for requests.
+const OF_THE_PROCESS: [fn(&Telemetry); 10] = [
+    |telemetry| telemetry.http_connections(7),
+    |telemetry| telemetry.http_connections(8),
+    |telemetry| telemetry.http_connection_closed_early("made_room"),
+    |telemetry| telemetry.state_write(true, 1),
+    |telemetry| telemetry.config_loaded(1.5),
+    |telemetry| telemetry.config_refused(),
+    |telemetry| telemetry.tls_on(),
+    |telemetry| telemetry.tls_handshake_error("timeout"),
+    |telemetry| telemetry.web_config_loaded(1.5),
+    |telemetry| telemetry.web_config_refused(),
+];
+
 /// What can happen between two scrapes.
 #[derive(Debug, Clone)]
 enum Step {
@@ -116,6 +130,8 @@ enum Step {
     Retime(usize, u64),
     Advance(u64),
     Count(usize, u16),
+    /// Something that is told of the process.
+    Tell(usize),
     Scrape(usize),
 }
 
@@ -129,6 +145,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (name(), 1..1_200_u64).prop_map(|(name, age)| Step::Retime(name, age)),
         2 => prop_oneof![0..300_u64, Just(600), 601..2_000_u64].prop_map(Step::Advance),
         1 => (name(), 200..520_u16).prop_map(|(name, code)| Step::Count(name, code)),
+        1 => (0..OF_THE_PROCESS.len()).prop_map(Step::Tell),
         6 => (0..FORMATS.len()).prop_map(Step::Scrape),
     ]
 }
@@ -156,6 +173,7 @@ async fn take(world: &World, step: &Step) {
         }),
         Step::Advance(seconds) => advance(Duration::from_secs(seconds)).await,
         Step::Count(name, code) => world.telemetry.handle(NAMES[name]).api_request(Some(code), SECOND),
+        Step::Tell(what) => OF_THE_PROCESS[what](&world.telemetry),
         Step::Scrape(format) => assert_plain(world, FORMATS[format]),
     }
 }
@@ -186,6 +204,65 @@ proptest! {
             FORMATS.into_iter().for_each(|format| assert_plain(&world, format));
         });
     }
+}
+
+proptest! {
+    #[test]
+    fn a_page_that_still_shows_what_is_there_is_what_another_would_be(steps in prop::collection::vec(step(), 1..40)) {
+        RuntimeBuilder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+            let (world, mut pages) = (World::new(), Vec::new());
+            for step in &steps {
+                take(&world, step).await;
+                pages.retain(|(_, page)| world.renderer.still_shows(page));
+                for (format, page) in &pages {
+                    assert_eq!(page.to_bytes(), world.plain_page(*format), "{step:?}");
+                }
+                if let Step::Scrape(format) = step {
+                    pages.push((FORMATS[*format], world.renderer.page(FORMATS[*format]).unwrap()));
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_shows_what_is_there_for_less_than_a_millisecond() {
+    let world = World::new();
+    world.publish(&world.add("acme"), 3);
+    let page = world.renderer.page(Format::Text).unwrap();
+    world.telemetry.http_request("metrics", 200, SECOND);
+    advance(Duration::from_micros(999)).await;
+    assert!(world.renderer.still_shows(&page));
+    advance(Duration::from_micros(1)).await;
+    assert!(!world.renderer.still_shows(&page));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_no_longer_shows_what_is_there_once_anything_else_has_happened() {
+    let world = World::new();
+    let organization = world.add("acme");
+    world.publish(&organization, 3);
+    let is_shown_after = |happens: &dyn Fn()| {
+        let page = world.renderer.page(Format::Text).unwrap();
+        assert!(world.renderer.still_shows(&page));
+        happens();
+        world.renderer.still_shows(&page)
+    };
+    for (what, tell) in OF_THE_PROCESS.iter().enumerate() {
+        assert!(!is_shown_after(&|| tell(&world.telemetry)), "{what}");
+    }
+    assert!(!is_shown_after(&|| world.telemetry.handle("acme").api_retry("timeout")));
+    assert!(!is_shown_after(&|| world.publish(&organization, 3)));
+    assert!(!is_shown_after(&|| organization.set_timing(Timing { interval: SECOND, max_age: SECOND })));
+    assert!(!is_shown_after(&|| drop(world.add("c"))));
+    assert!(!is_shown_after(&|| world.remove("c")));
+    // Nor once a figure is too old, be it within the millisecond.
+    advance(SECOND - Duration::from_micros(500)).await;
+    let page = world.renderer.page(Format::Text).unwrap();
+    advance(Duration::from_micros(500)).await;
+    assert!(world.renderer.still_shows(&page));
+    advance(Duration::from_micros(1)).await;
+    assert!(!world.renderer.still_shows(&page));
 }
 
 #[tokio::test(start_paused = true)]
