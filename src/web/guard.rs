@@ -193,7 +193,7 @@ impl Guard {
 
     /// Puts the headers that every answer gets in the place of those that were there.
     pub fn decorate(&self, headers: &mut HeaderMap) {
-        self.in_force().settings.headers.iter().for_each(|header| header.put(headers));
+        self.0.in_force.load().settings.headers.iter().for_each(|header| header.put(headers));
     }
 
     /// Puts `reading` in force, even where it protects less: somebody asked for it.

@@ -91,11 +91,11 @@ impl Activity {
     }
 
     /// The client, or what lies before it, took `bytes`.
-    pub(super) fn wrote(&mut self, bytes: usize, now: Instant) {
+    pub(super) fn wrote(&mut self, bytes: usize, now: impl FnOnce() -> Instant) {
         if let Self::Response { step, taken, .. } = self {
             *taken += bytes;
             if *taken >= STEP {
-                (*step, *taken) = (now, 0);
+                (*step, *taken) = (now(), 0);
             }
         }
     }

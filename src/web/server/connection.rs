@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::Server;
 use super::activity::ClosedEarly;
@@ -88,8 +88,8 @@ where
     let mut stream = Watched::new(stream, connection.clone());
     let shutdown = &server.site.shutdown;
     let service = service_fn(|request: Request<Incoming>| {
-        let odd_line_end = connection.takes_head();
-        async move { Ok::<_, Infallible>(respond(server, connection, request, odd_line_end).await) }
+        let (start, odd_line_end) = connection.takes_head();
+        async move { Ok::<_, Infallible>(respond(server, connection, request, start, odd_line_end).await) }
     });
     let outcome = {
         let http = http1::Builder::new()
@@ -135,14 +135,14 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     }
 }
 
-/// The response to a request, of which `connection` is told.
+/// The response to a request whose header was read at `start`, of which `connection` is told.
 async fn respond(
     server: &Server,
     connection: &Arc<Connection>,
     request: Request<Incoming>,
+    start: Instant,
     odd_line_end: bool,
 ) -> Response<Told<Content>> {
-    let start = Instant::now();
     let response = answer(server, connection, request, odd_line_end).await.unwrap_or_else(|refusal| {
         server.connections.closed_early(refusal.reason);
         refused(server, refusal, start)

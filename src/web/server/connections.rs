@@ -30,14 +30,17 @@ pub(super) struct Connections {
     closed: Notify,
 }
 
+/// Who is there. It is locked when somebody comes, goes or is to make room; what a connection does changes its entry
+/// alone, which is locked behind the table.
 #[derive(Default)]
 struct Table {
     last: u64,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Arc<Mutex<Entry>>>,
 }
 
 struct Entry {
     activity: Activity,
+    heads: Heads,
     /// Whether it was told to make room.
     leaving: bool,
     waker: Option<Waker>,
@@ -47,7 +50,7 @@ struct Entry {
 pub(super) struct Connection {
     id: u64,
     all: Arc<Connections>,
-    heads: Mutex<Heads>,
+    entry: Arc<Mutex<Entry>>,
     /// Whether what is not sent yet is to be thrown away on close.
     pub(super) reset: Arc<AtomicBool>,
 }
@@ -80,7 +83,7 @@ impl Connections {
     /// A new connection, if there is a place for it by now.
     pub(super) fn try_admit(self: &Arc<Self>) -> Option<Arc<Connection>> {
         let (now, mut table) = (Instant::now(), self.table());
-        while table.staying().count() >= self.options.max_connections {
+        while table.staying() >= self.options.max_connections {
             table.dismiss(now, |_| true)?;
         }
         if table.entries.len() >= self.options.max_connections + LEAVING {
@@ -89,10 +92,12 @@ impl Connections {
         table.last += 1;
         let id = table.last;
         let activity = Activity::Handshake { since: now };
-        table.entries.insert(id, Entry { activity, leaving: false, waker: None });
+        let entry = Entry { activity, heads: Heads::default(), leaving: false, waker: None };
+        let entry = Arc::new(Mutex::new(entry));
+        table.entries.insert(id, entry.clone());
         self.telemetry.http_connections(table.entries.len());
         let reset = Arc::new(AtomicBool::new(false));
-        Some(Arc::new(Connection { id, all: self.clone(), heads: Mutex::default(), reset }))
+        Some(Arc::new(Connection { id, all: self.clone(), entry, reset }))
     }
 
     /// Tells the one to leave that has kept the exporter waiting longest; false if nobody has.
@@ -105,7 +110,7 @@ impl Connections {
     pub(super) fn room_for_answer(&self) -> bool {
         let (now, mut table) = (Instant::now(), self.table());
         let mut unsent = Unsent::default();
-        table.staying().for_each(|entry| unsent.add(&entry.activity));
+        table.all().filter(|entry| !entry.leaving).for_each(|entry| unsent.add(&entry.activity));
         while unsent.bytes >= self.options.max_unsent {
             match table.dismiss(now, |activity| matches!(activity, Activity::Response { .. })) {
                 Some(activity) => unsent.remove(&activity),
@@ -125,16 +130,30 @@ impl Connections {
     }
 }
 
+fn locked(entry: &Mutex<Entry>) -> MutexGuard<'_, Entry> {
+    entry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Table {
-    fn staying(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values().filter(|entry| !entry.leaving)
+    fn all(&self) -> impl Iterator<Item = MutexGuard<'_, Entry>> {
+        self.entries.values().map(|entry| locked(entry))
+    }
+
+    /// How many are not told to leave.
+    fn staying(&self) -> usize {
+        self.all().filter(|entry| !entry.leaving).count()
     }
 
     /// Tells the one to leave that has waited longest, of those that are `eligible` and give way by now.
     fn dismiss(&mut self, now: Instant, eligible: impl Fn(&Activity) -> bool) -> Option<Activity> {
-        let eligible = self.entries.values_mut().filter(|entry| !entry.leaving && eligible(&entry.activity));
-        let waiting = eligible.filter_map(|entry| Some((entry.activity.gives_way(now)?, entry)));
+        let order = |entry: &Entry| {
+            let gives_way = || entry.activity.gives_way(now);
+            (!entry.leaving && eligible(&entry.activity)).then(gives_way).flatten()
+        };
+        let waiting = self.entries.values().filter_map(|entry| Some((order(&locked(entry))?, entry)));
         let (_, entry) = waiting.min_by_key(|(order, _)| *order)?;
+        // Should it have begun something else since then, it finds that out when it looks.
+        let mut entry = locked(entry);
         entry.leaving = true;
         if let Some(waker) = entry.waker.take() {
             waker.wake();
@@ -147,8 +166,7 @@ impl Connection {
     /// Looks at the connection after it has done what it could. `waker` is told when it is to be looked at again
     /// before its deadline.
     pub(super) fn look(&self, waker: &Waker) -> Verdict {
-        let (options, mut table) = (&self.all.options, self.all.table());
-        let entry = table.entries.get_mut(&self.id).expect("it is there until it is dropped");
+        let mut entry = locked(&self.entry);
         // A request that came in the last moment is answered.
         if entry.leaving && entry.activity.gives_way(Instant::now()).is_some() {
             return Verdict::Leaves;
@@ -158,100 +176,90 @@ impl Connection {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        Verdict::Stays(entry.activity.deadline(options))
+        Verdict::Stays(entry.activity.deadline(&self.all.options))
     }
 
     /// The first request is to come. Its header counts from here: whoever connects has something to say.
     pub(super) fn expects_request(&self) {
-        self.update(|activity, now| *activity = Activity::Request { since: now, begun: Some(now) });
+        let now = Instant::now();
+        self.is(Activity::Request { since: now, begun: Some(now) });
     }
 
     /// Bytes came in.
     pub(super) fn received(&self, bytes: &[u8]) {
-        self.heads().see(bytes);
-        self.update(|activity, now| {
-            if let Activity::Request { begun, .. } = activity {
-                begun.get_or_insert(now);
-            }
-        });
+        let mut entry = locked(&self.entry);
+        entry.heads.see(bytes);
+        if let Activity::Request { begun, .. } = &mut entry.activity {
+            begun.get_or_insert_with(Instant::now);
+        }
     }
 
-    /// The header of a request is there, and was read; whether a line of it ended otherwise than with CR LF.
-    pub(super) fn takes_head(&self) -> bool {
-        self.answers();
-        self.heads().take()
+    /// The header of a request is there, and was read: when, and whether a line of it ended otherwise than with CR LF.
+    pub(super) fn takes_head(&self) -> (Instant, bool) {
+        let (now, mut entry) = (Instant::now(), locked(&self.entry));
+        entry.activity = Activity::Answer { since: now };
+        (now, entry.heads.take())
     }
 
     /// The body of a request is read.
     pub(super) fn reads_body(&self) {
-        self.update(|activity, now| *activity = Activity::Body { since: now });
+        self.is(Activity::Body { since: Instant::now() });
     }
 
     /// A request is there, and waits until a large answer to it can be made.
     pub(super) fn waits_for_turn(&self) {
-        self.update(|activity, now| *activity = Activity::Turn { since: now });
+        self.is(Activity::Turn { since: Instant::now() });
     }
 
     /// The answer to a request is made.
     pub(super) fn answers(&self) {
-        self.update(|activity, now| *activity = Activity::Answer { since: now });
+        self.is(Activity::Answer { since: Instant::now() });
     }
 
     /// An answer with a body of `size` bytes is to be sent; which one, if others may take it as well.
     pub(super) fn responds(&self, made: Option<Made>, size: usize) {
-        self.update(|activity, now| {
-            *activity = Activity::Response { since: now, step: now, taken: 0, made, size, given: false };
-        });
+        let now = Instant::now();
+        self.is(Activity::Response { since: now, step: now, taken: 0, made, size, given: false });
     }
 
     /// All of the answer waits to be written.
     pub(super) fn gave_response(&self) {
-        self.update(|activity, _| {
-            if let Activity::Response { given, .. } = activity {
-                *given = true;
-            }
-        });
+        if let Activity::Response { given, .. } = &mut locked(&self.entry).activity {
+            *given = true;
+        }
     }
 
     /// The client, or what lies before it, took `bytes`.
     pub(super) fn wrote(&self, bytes: usize) {
-        self.update(|activity, now| activity.wrote(bytes, now));
+        locked(&self.entry).activity.wrote(bytes, Instant::now);
     }
 
     /// All that was written is taken. The next header may have begun before.
     pub(super) fn flushed(&self) {
-        let begun = self.heads().within_one();
-        self.update(|activity, now| {
-            if let Activity::Response { given: true, .. } = activity {
-                *activity = Activity::Request { since: now, begun: begun.then_some(now) };
-            }
-        });
+        let mut entry = locked(&self.entry);
+        if let Activity::Response { given: true, .. } = entry.activity {
+            let now = Instant::now();
+            let begun = entry.heads.within_one().then_some(now);
+            entry.activity = Activity::Request { since: now, begun };
+        }
     }
 
     /// Nothing more is answered.
     pub(super) fn closes(&self) {
-        self.update(|activity, now| *activity = Activity::Close { since: now });
+        self.is(Activity::Close { since: Instant::now() });
     }
 
     /// The connection is closed for `why`; an answer that was not taken is thrown away.
     pub(super) fn ended(&self, why: Option<ClosedEarly>) {
-        let mut table = self.all.table();
-        let entry = table.entries.get_mut(&self.id).expect("it is there until it is dropped");
-        self.reset.store(matches!(entry.activity, Activity::Response { .. }), Ordering::Relaxed);
-        drop(table);
+        let is_untaken = matches!(locked(&self.entry).activity, Activity::Response { .. });
+        self.reset.store(is_untaken, Ordering::Relaxed);
         if let Some(why) = why {
             self.all.closed_early(why);
         }
     }
 
-    fn heads(&self) -> MutexGuard<'_, Heads> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn update(&self, change: impl FnOnce(&mut Activity, Instant)) {
-        let (now, mut table) = (Instant::now(), self.all.table());
-        let entry = table.entries.get_mut(&self.id).expect("it is there until it is dropped");
-        change(&mut entry.activity, now);
+    fn is(&self, activity: Activity) {
+        locked(&self.entry).activity = activity;
     }
 }
 
