@@ -31,7 +31,7 @@ pub(super) enum Coding {
 }
 
 /// What a client accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Codings {
     best: Coding,
     /// Whether it accepts a body as it is.

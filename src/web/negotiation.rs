@@ -25,14 +25,14 @@ pub(super) struct Element<'h> {
 }
 
 /// The exposition that a client gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Exposition {
     offer: Offer,
     escaping: Option<Escaping>,
 }
 
 /// A media type that is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Offer {
     Text004,
     OpenMetrics100,
@@ -43,7 +43,7 @@ enum Offer {
 
 /// What became of names that are not of the old character set. There are none, so that the same holds for three of the
 /// four schemes: `dots` doubles each underscore, and nobody's dashboards would find anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Escaping {
     AllowUtf8,
     Underscores,

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::body::Content;
 use super::compression::{Codings, compressed};
 use super::guard::{Guard, Refusal};
-use super::metrics::{self, Wanted};
+use super::metrics;
 use super::reload::{NotAsked, Reloads};
 use super::security_headers::security_headers;
-use super::server::Asking;
+use super::server::{Asked, Asking};
 use super::status::{Asset, Face, Facts, Sources};
 use crate::clock::Clock;
 use crate::exposition::Renderer;
@@ -93,18 +93,16 @@ impl Site {
             _ if route == Route::Reload => not_allowed("Use POST or PUT here.\n", "POST, PUT"),
             // These are the same for everyone who may come in and wants the same of them.
             Method::GET | Method::HEAD if route == Route::Metrics => {
-                let wanted = Wanted::by(headers);
-                let make = |turn| metrics::answer(&self.renderer, wanted, turn);
-                asking.shared(format!("{wanted:?}"), make).await
+                metrics::answer(&self.renderer, headers, asking).await
             }
             Method::GET | Method::HEAD if route.is_shown() => {
                 let codings = Codings::accepted(headers);
                 let make = |turn| async move {
                     let answer = compressed(codings, self.get(route, uri)).await;
                     drop(turn);
-                    answer
+                    (answer, None)
                 };
-                asking.shared(format!("{uri} {codings:?}"), make).await
+                asking.shared(Asked::Shown(uri.clone(), codings), make).await
             }
             Method::GET | Method::HEAD => self.get(route, uri),
             _ => not_allowed("Use GET or HEAD here.\n", "GET, HEAD"),

@@ -17,8 +17,15 @@ const OF_OTHERS: &str = "default-src 'none'; base-uri 'none'; form-action 'none'
 
 /// Adds the headers that forbid browsers all that an answer does not need. Those that it has already stay.
 pub(super) fn security_headers<B>(response: &mut Response<B>) {
-    let content_type = response.headers().get(CONTENT_TYPE);
+    let headers = response.headers_mut();
+    if headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
+        // They were added before.
+        return;
+    }
+    let content_type = headers.get(CONTENT_TYPE);
     let is_page = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    // And those that the server adds.
+    headers.reserve(8);
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, if is_page { OF_PAGES } else { OF_OTHERS }),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -28,7 +35,7 @@ pub(super) fn security_headers<B>(response: &mut Response<B>) {
         // Figures are those of a moment, and what is behind a password is nobody else's.
         (CACHE_CONTROL, "no-store"),
     ] {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use self::answers::Answers;
-pub(super) use self::answers::{Asking, Turn};
+pub(super) use self::answers::{Asked, Asking, Turn};
 use self::connections::Connections;
 use super::Site;
 use super::complaints::Complaints;

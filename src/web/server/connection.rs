@@ -148,7 +148,7 @@ async fn respond(
         refused(server, refusal, start)
     });
     let size = response.body().size_hint().exact().and_then(|size| size.try_into().ok());
-    connection.responds(response.extensions().get().copied(), size.unwrap_or(0));
+    connection.responds(size.unwrap_or(0));
     response.map(|body| Told::new(body, connection.clone()))
 }
 

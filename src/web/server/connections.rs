@@ -41,6 +41,8 @@ struct Table {
 struct Entry {
     activity: Activity,
     heads: Heads,
+    /// The answer to the present request, if others may get it as well.
+    made: Option<Made>,
     /// Whether it was told to make room.
     leaving: bool,
     waker: Option<Waker>,
@@ -92,7 +94,7 @@ impl Connections {
         table.last += 1;
         let id = table.last;
         let activity = Activity::Handshake { since: now };
-        let entry = Entry { activity, heads: Heads::default(), leaving: false, waker: None };
+        let entry = Entry { activity, heads: Heads::default(), made: None, leaving: false, waker: None };
         let entry = Arc::new(Mutex::new(entry));
         table.entries.insert(id, entry.clone());
         self.telemetry.http_connections(table.entries.len());
@@ -198,6 +200,7 @@ impl Connection {
     pub(super) fn takes_head(&self) -> (Instant, bool) {
         let (now, mut entry) = (Instant::now(), locked(&self.entry));
         entry.activity = Activity::Answer { since: now };
+        entry.made = None;
         (now, entry.heads.take())
     }
 
@@ -216,10 +219,16 @@ impl Connection {
         self.is(Activity::Answer { since: Instant::now() });
     }
 
-    /// An answer with a body of `size` bytes is to be sent; which one, if others may take it as well.
-    pub(super) fn responds(&self, made: Option<Made>, size: usize) {
-        let now = Instant::now();
-        self.is(Activity::Response { since: now, step: now, taken: 0, made, size, given: false });
+    /// Its answer is this one, which others may get as well.
+    pub(super) fn gets(&self, made: Made) {
+        locked(&self.entry).made = Some(made);
+    }
+
+    /// The answer, with a body of `size` bytes, is to be sent.
+    pub(super) fn responds(&self, size: usize) {
+        let (now, mut entry) = (Instant::now(), locked(&self.entry));
+        let made = entry.made;
+        entry.activity = Activity::Response { since: now, step: now, taken: 0, made, size, given: false };
     }
 
     /// All of the answer waits to be written.

@@ -143,6 +143,20 @@ impl Client {
         String::from_utf8_lossy(&bytes[..read.min(1000)]).into_owned()
     }
 
+    /// The answer to `request`, for which no time passes.
+    async fn answer(&mut self, request: &str) -> String {
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let (_, length) = head.split_once("content-length: ").unwrap();
+        let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
+        self.stream.read_exact(&mut body).await.unwrap();
+        head + &String::from_utf8_lossy(&body)
+    }
+
     async fn is_healthy(&mut self) -> bool {
         self.send(HEALTHY).await;
         self.received().await.ends_with("Healthy.\n")
@@ -512,6 +526,39 @@ async fn an_answer_is_shared_with_nobody_who_wants_another_format_or_coding() {
         read.await.unwrap();
     }
     assert_eq!(world.made(), 1 + wanted.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_exposition_is_made_once_in_a_millisecond_for_those_who_ask_in_the_same_words() {
+    let family = GaugeVec::new(Opts::new("small", "Small."), &["text"]).unwrap();
+    family.with_label_values(&["a"]);
+    let made = Arc::new(AtomicUsize::new(0));
+    let world = World::of(Options::default(), made.clone(), Large { family, asked: made });
+    let (mut first, mut second) = (world.connect().await, world.connect().await);
+    let zipped = METRICS.replace("\r\n\r\n", "\r\nAccept-Encoding: gzip\r\n\r\n");
+    let answer = first.answer(METRICS).await;
+    assert!(
+        answer.contains("\r\nx-content-type-options: nosniff\r\n")
+            && answer.contains("small{text=\"a\"} 0\n")
+    );
+    // No time has passed.
+    assert_eq!((first.answer(METRICS).await, second.answer(METRICS).await), (answer.clone(), answer));
+    assert_eq!(world.made(), 1);
+    // Who wants something else gets that.
+    assert!(second.answer(&zipped).await.contains("\r\ncontent-encoding: gzip\r\n"));
+    assert!(!first.answer(METRICS).await.contains("content-encoding"));
+    assert_eq!(world.made(), 3);
+    settle().await;
+    let counted = first.answer(METRICS).await;
+    assert!(
+        counted.contains("openai_org_exporter_http_requests_total{code=\"200\",handler=\"metrics\"} 5\n")
+    );
+    assert_eq!(world.made(), 4);
+    // Whoever comes or goes is seen at once.
+    let third = world.server.connections.try_admit();
+    assert!(first.answer(METRICS).await.contains("openai_org_exporter_http_connections 3\n"));
+    drop(third);
+    assert!(first.answer(METRICS).await.contains("openai_org_exporter_http_connections 2\n"));
 }
 
 #[tokio::test(start_paused = true)]
