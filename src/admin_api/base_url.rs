@@ -77,8 +77,9 @@ impl BaseUrl {
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// The URL of the page of at most 100 users behind `after`, or of the first page.
-    pub(super) fn users(&self, after: Option<&str>) -> Url {
+    /// The URL of the page of at most 100 users behind `after`, or of the first page; only of those with the addresses
+    /// `emails`, if there are any.
+    pub(super) fn users(&self, after: Option<&str>, emails: &[String]) -> Url {
         let mut url = self.0.clone();
         url.path_segments_mut()
             .expect("http URLs have a path")
@@ -87,6 +88,9 @@ impl BaseUrl {
         url.query_pairs_mut().append_pair("limit", "100");
         if let Some(after) = after {
             url.query_pairs_mut().append_pair("after", after);
+        }
+        for email in emails {
+            url.query_pairs_mut().append_pair("emails[]", email);
         }
         url
     }
@@ -103,7 +107,7 @@ mod tests {
     use super::*;
 
     fn page(base: &str, after: Option<&str>) -> String {
-        BaseUrl::parse(base, false).unwrap().users(after).to_string()
+        BaseUrl::parse(base, false).unwrap().users(after, &[]).to_string()
     }
 
     #[test]
@@ -112,7 +116,7 @@ mod tests {
         for text in ["https://a.example/v1/", "https://a.example/v1//"] {
             let base_url = BaseUrl::parse(text, false).unwrap();
             assert_eq!((&base_url, base_url.to_string()), (&plain, plain.to_string()), "{text}");
-            assert_eq!(base_url.users(None), plain.users(None), "{text}");
+            assert_eq!(base_url.users(None, &[]), plain.users(None, &[]), "{text}");
         }
         for text in ["https://a.example", "https://a.example/", "https://a.example//"] {
             assert_eq!(page(text, None), "https://a.example/organization/users?limit=100", "{text}");
@@ -131,6 +135,17 @@ mod tests {
         assert_eq!(
             page("http://127.0.0.1:9/v1", Some("a&b=\n")),
             "http://127.0.0.1:9/v1/organization/users?limit=100&after=a%26b%3D%0A"
+        );
+    }
+
+    #[test]
+    fn addresses_are_a_list_in_the_query() {
+        let base_url = BaseUrl::parse("http://127.0.0.1:9/v1", false).unwrap();
+        let emails = ["ada@example.com", "b+c@example.com"].map(str::to_owned);
+        assert_eq!(
+            base_url.users(None, &emails).to_string(),
+            "http://127.0.0.1:9/v1/organization/users?limit=100&emails%5B%5D=ada%40example.com\
+             &emails%5B%5D=b%2Bc%40example.com"
         );
     }
 

@@ -65,6 +65,8 @@ pub struct Proxy {
 pub struct Client {
     http: reqwest::Client,
     options: Options,
+    /// The addresses of the users that are asked for; none where it is all users.
+    emails: Vec<String>,
     key: KeyHolder,
     gate: Gate,
     telemetry: OrganizationTelemetry,
@@ -127,8 +129,21 @@ impl Client {
             ),
             gate: Gate::new(&options.organization, options.concurrency, options.in_flight.clone()),
             options,
+            emails: Vec::new(),
             telemetry,
         })
+    }
+
+    /// The same client, which asks for no other users than those with the addresses `emails` (source: API reference,
+    /// "List users", `emails[]`). An API that does not know how to will answer with all users.
+    #[must_use]
+    pub fn asking_for(self, emails: Vec<String>) -> Self {
+        Self { emails, ..self }
+    }
+
+    /// Whether it asks for all users.
+    pub fn asks_for_all(&self) -> bool {
+        self.emails.is_empty()
     }
 
     /// Reads the admin key again from its file, if it has one. A file without a key is no failure: the one in use

@@ -42,6 +42,15 @@ impl<T> Field<T> {
         }
     }
 
+    /// The same with what `f` makes of a value.
+    pub(super) fn map<U>(&self, f: impl FnOnce(&T) -> U) -> Field<U> {
+        match self {
+            Field::Absent => Field::Absent,
+            Field::Null => Field::Null,
+            Field::Value(value) => Field::Value(f(value)),
+        }
+    }
+
     /// Whether the record carries the field: with a value, or with null.
     pub fn is_carried(&self) -> bool {
         !matches!(self, Field::Absent)

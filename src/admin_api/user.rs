@@ -96,6 +96,52 @@ impl<'a> From<Vec<Project<'a>>> for Projects<'a> {
 impl User<'_> {
     /// How many of a page are read: one more than a page can have.
     pub(super) const MOST: usize = 10_001;
+
+    /// The same user, who outlives the page.
+    pub fn to_static(&self) -> User<'static> {
+        User {
+            id: owned(&self.id),
+            added_at: self.added_at,
+            api_key_last_used_at: self.api_key_last_used_at,
+            created: self.created,
+            developer_persona: self.developer_persona.map(owned),
+            email: self.email.map(owned),
+            is_default: self.is_default,
+            is_scale_tier_authorized_purchaser: self.is_scale_tier_authorized_purchaser,
+            is_scim_managed: self.is_scim_managed,
+            is_service_account: self.is_service_account,
+            projects: self.projects.map(Projects::to_static),
+            role: self.role.map(owned),
+            technical_level: self.technical_level.map(owned),
+            user: self.user.map(Account::to_static),
+        }
+    }
+}
+
+impl Account<'_> {
+    fn to_static(&self) -> Account<'static> {
+        Account {
+            banned: self.banned,
+            banned_at: self.banned_at,
+            email: self.email.map(owned),
+            enabled: self.enabled,
+        }
+    }
+}
+
+impl Projects<'_> {
+    fn to_static(&self) -> Projects<'static> {
+        let list = self.list.iter().map(|project| Project {
+            id: project.id.map(owned),
+            name: project.name.map(owned),
+            role: project.role.map(owned),
+        });
+        Projects { list: list.collect(), is_empty: self.is_empty, is_list: self.is_list }
+    }
+}
+
+fn owned(text: &Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.clone().into_owned())
 }
 
 impl<'de> Record<'de> for User<'de> {

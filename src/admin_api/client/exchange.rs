@@ -74,7 +74,7 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let request = self
             .http
-            .get(self.options.base_url.users(after))
+            .get(self.options.base_url.users(after, &self.emails))
             .header(AUTHORIZATION, key.authorization.clone())
             .send();
         let response = request.await.map_err(|error| self.broken(error, number))?;
