@@ -28,7 +28,7 @@ pub use figures::{Figures, Label, Row};
 pub use folds::Folds;
 pub(crate) use labels::label_enum;
 pub use labels::{
-    AccountType, ApiKeyUse, EmailDomain, EmailDomainError, ScimManaged, Status, Threshold, WINDOWS,
+    AccountType, ApiKeyUse, EmailDomain, EmailDomainError, ScimManaged, Status, Threshold, WINDOWS, address,
 };
 pub use names::Names;
 pub use totals::total;

@@ -17,7 +17,7 @@ pub use family::Family;
 pub use label::Label;
 pub use pattern::{Pattern, PatternError, Test};
 pub use reading::{Reading, View};
-pub use selector::{Selector, SelectorError};
+pub use selector::{Selector, SelectorError, complaint};
 pub use truth::Truth;
 
 #[cfg(test)]

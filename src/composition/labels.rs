@@ -1,7 +1,5 @@
 //! Label values with a fixed set, read off a user, and those that the configuration brings.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use crate::admin_api::{Field, User};
@@ -185,9 +183,7 @@ impl EmailDomain {
     /// What stands behind the last `@` of `user`'s address, in whatever case; nothing without an address, and an empty
     /// text where the address has no `@`.
     pub fn of<'u>(user: &'u User<'_>) -> Option<&'u str> {
-        let nested = user.user.value().map(|account| &account.email);
-        let address = [Some(&user.email), nested].into_iter().flatten().find_map(address)?;
-        Some(address.rsplit_once('@').map_or("", |(_, domain)| domain))
+        Some(address(user)?.rsplit_once('@').map_or("", |(_, domain)| domain))
     }
 
     /// Whether `domain`, in whatever case, is this one.
@@ -205,6 +201,11 @@ impl EmailDomain {
     }
 }
 
-fn address<'f>(field: &'f Field<Cow<'_, str>>) -> Option<&'f str> {
-    field.value().map(|address| address.trim()).filter(|address| !address.is_empty())
+/// `user`'s address, trimmed: the user's own, else that of the nested object. Nothing where both are absent, null or blank.
+pub fn address<'u>(user: &'u User<'_>) -> Option<&'u str> {
+    let nested = user.user.value().map(|account| &account.email);
+    let addresses = [Some(&user.email), nested].into_iter().flatten();
+    addresses
+        .filter_map(|field| field.value().map(|address| address.trim()))
+        .find(|address| !address.is_empty())
 }

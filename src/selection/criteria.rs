@@ -86,6 +86,15 @@ impl Criteria {
         clause.map_or(0, count)
     }
 
+    /// Whether it can be told how many of these memberships there are.
+    pub fn memberships_are_told(&self, reading: &Reading<'_, '_>, view: &View<'_>) -> bool {
+        let of_projects = |clause: &&Clause| clause.group == Group::Projects && !clause.negated;
+        self.clauses.iter().filter(of_projects).all(|clause| {
+            let rows = view.rows(reading, clause);
+            clause.passing(&rows).all(|truth| truth != Truth::Open)
+        })
+    }
+
     /// Whether the user of `reading` is one of those selected, as `view` sees it.
     pub fn select(&self, reading: &Reading<'_, '_>, view: &View<'_>) -> Truth {
         Truth::all(self.clauses.iter().map(|clause| clause.holds(reading, view)))

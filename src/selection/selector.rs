@@ -7,7 +7,7 @@ use std::fmt;
 use super::criteria::{Criteria, Matcher};
 use super::family::Family;
 use super::label::Label;
-use super::pattern::{Pattern, PatternError, Test};
+use super::pattern::{PatternError, Test};
 use crate::catalog;
 use crate::composition::{AccountType, ApiKeyUse, FIELDS, ScimManaged, Status};
 use crate::duration;
@@ -118,7 +118,9 @@ impl Selector {
                 listed(others)
             )));
         }
-        check_value(label, &test)?;
+        if let Some(why) = test.pattern.literal().and_then(|value| complaint(label, value)) {
+            return Err(SelectorError(format!("label {}: {why}", label.label())));
+        }
         self.matchers.push(Matcher { label, any_of: vec![test] });
         Ok(())
     }
@@ -208,9 +210,8 @@ fn no_family(name: &str) -> SelectorError {
     })
 }
 
-/// Refuses a value that no user can have.
-fn check_value(label: Label, test: &Test) -> Result<(), SelectorError> {
-    let Pattern::Is(value) = &test.pattern else { return Ok(()) };
+/// Why no user can have `value` as `label`, and what there is instead; nothing where somebody can.
+pub fn complaint(label: Label, value: &str) -> Option<String> {
     let known: Vec<&str> = match label {
         Label::AccountType => AccountType::ALL.iter().map(|value| value.label()).collect(),
         Label::ScimManaged => ScimManaged::ALL.iter().map(|value| value.label()).collect(),
@@ -218,26 +219,14 @@ fn check_value(label: Label, test: &Test) -> Result<(), SelectorError> {
         Label::Use => ApiKeyUse::ALL.iter().map(|value| value.label()).collect(),
         Label::Field => FIELDS.iter().map(|(field, _)| *field).collect(),
         Label::OlderThan | Label::Within => {
-            return match duration::parse(value) {
-                Ok(span) if span.as_secs() > 0 => Ok(()),
-                _ => Err(SelectorError(format!(
-                    "label {}: {} is no span of time; write it like 90d or 1h30m",
-                    label.label(),
-                    quoted(value)
-                ))),
-            };
+            let is_span = duration::parse(value).is_ok_and(|span| span.as_secs() > 0);
+            return (!is_span)
+                .then(|| format!("{} is no span of time; write it like 90d or 1h30m", quoted(value)));
         }
-        _ => return Ok(()),
+        _ => return None,
     };
-    match known.contains(&value.as_str()) {
-        true => Ok(()),
-        false => Err(SelectorError(format!(
-            "label {}: nobody has {}; values are {}",
-            label.label(),
-            quoted(value),
-            listed(known.into_iter())
-        ))),
-    }
+    (!known.contains(&value))
+        .then(|| format!("nobody has {}; values are {}", quoted(value), listed(known.into_iter())))
 }
 
 /// A text as an error shows it: one word or in quotes, in one line, and not the whole of a long one.
