@@ -19,6 +19,7 @@
 //! | `admin_api` | the endpoint: key, base URL, client, page, user, retries, errors | `telemetry` |
 //! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
 //! | `selection` | selectors over the labels, and whether a user is one of those selected: pure | `admin_api`, `catalog`, `composition`, `duration` |
+//! | `listing` | who is listed, in which columns, how lists are written down and held against series: pure | `admin_api`, `catalog`, `composition`, `selection` |
 //! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |
 //! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
 //! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `admin_api` (in tests), `clock`, `composition`, `roster`, `walk` |
@@ -27,8 +28,8 @@
 //! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `roster`, `snapshot`, `telemetry` |
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `web` (value types only) |
-//! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
-//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
+//! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `listing`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
+//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `listing`, `selection`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
 //! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;
@@ -40,6 +41,7 @@ pub mod composition;
 pub mod config;
 pub mod duration;
 pub mod exposition;
+pub mod listing;
 pub mod poll;
 pub mod roster;
 pub mod selection;

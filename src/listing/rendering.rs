@@ -1,0 +1,201 @@
+//! How a list is written down, piece by piece.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::column::Column;
+use super::row::Row;
+use super::table::{Heading, Layout};
+use super::{csv, harmless, is_harmful};
+
+/// What a list is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A table for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    JsonLines,
+    /// Comma-separated values with a head.
+    Csv,
+    /// One id a line.
+    Ids,
+}
+
+/// How the list of one organization ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// The organization's name.
+    pub organization: String,
+    /// The start of the walk in Unix seconds, if it began.
+    pub walk_start: Option<i64>,
+    /// Users that are selected.
+    pub users: u64,
+    /// Their memberships, where those are what is counted.
+    pub memberships: Option<u64>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+/// A list that is being written.
+#[derive(Debug)]
+pub struct Rendering {
+    format: Format,
+    columns: Vec<Column>,
+    /// Columns of the terminal that a table has to fit.
+    terminal: Option<usize>,
+    /// Of a table, as its first rows made it.
+    layout: Option<Layout>,
+    rows: u64,
+}
+
+impl Format {
+    const NAMES: [(&'static str, Self); 5] = [
+        ("table", Self::Table),
+        ("json", Self::Json),
+        ("jsonl", Self::JsonLines),
+        ("csv", Self::Csv),
+        ("ids", Self::Ids),
+    ];
+
+    /// The format with this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, with those that there are.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name.trim());
+        found.map(|(_, format)| *format).ok_or_else(|| {
+            let names = Self::NAMES.map(|(name, _)| name).join(", ");
+            format!("{name:?} is no way to write a list; write it as one of {names}")
+        })
+    }
+}
+
+impl Rendering {
+    /// A list of `columns`; a table of them fits a terminal with so many columns.
+    pub fn new(format: Format, columns: Vec<Column>, terminal: Option<usize>) -> Self {
+        Self { format, columns, terminal, layout: None, rows: 0 }
+    }
+
+    /// How many rows were written.
+    pub fn written(&self) -> u64 {
+        self.rows
+    }
+
+    /// What stands before all rows.
+    pub fn begin(&self) -> String {
+        match self.format {
+            Format::Json => "{\"users\":[".to_owned(),
+            Format::Csv => csv::record(self.columns.iter().map(|column| column.label())),
+            Format::Table | Format::JsonLines | Format::Ids => String::new(),
+        }
+    }
+
+    /// Some more rows. The first ones say how wide the columns of a table are.
+    pub fn rows(&mut self, rows: &[Row]) -> String {
+        let mut text = String::new();
+        match self.format {
+            Format::Table => self.table(rows, &mut text),
+            Format::Json => {
+                for row in rows {
+                    text.push_str(if self.rows == 0 && text.is_empty() { "\n" } else { ",\n" });
+                    text.push_str(&self.object(row));
+                }
+            }
+            Format::JsonLines => {
+                for row in rows {
+                    text.push_str(&self.object(row));
+                    text.push('\n');
+                }
+            }
+            Format::Csv => {
+                for row in rows {
+                    let cells: Vec<_> = self.columns.iter().map(|column| column.cell(row)).collect();
+                    text.push_str(&csv::record(cells.iter().map(AsRef::as_ref)));
+                }
+            }
+            Format::Ids => {
+                for row in rows {
+                    text.push_str(&harmless(&row.id));
+                    text.push('\n');
+                }
+            }
+        }
+        self.rows += rows.len() as u64;
+        text
+    }
+
+    /// What stands behind all rows. A list that was cut short has not `all` of them.
+    pub fn end(&self, endings: &[Ending], all: bool) -> String {
+        if self.format != Format::Json {
+            return String::new();
+        }
+        let organizations = endings.iter().map(|ending| {
+            let mut object = json!({
+                "organization": ending.organization,
+                "walk_start": ending.walk_start,
+                "users": ending.users,
+                "complete": ending.complete,
+            });
+            if let Some(memberships) = ending.memberships {
+                object["memberships"] = json!(memberships);
+            }
+            object
+        });
+        let organizations: serde_json::Value = organizations.collect();
+        let complete = all && endings.iter().all(|ending| ending.complete);
+        let organizations = escaped(&organizations.to_string());
+        format!("\n],\"listed\":{},\"complete\":{complete},\"organizations\":{organizations}}}\n", self.rows)
+    }
+
+    fn table(&mut self, rows: &[Row], text: &mut String) {
+        if rows.is_empty() {
+            return;
+        }
+        let cells = |row: &Row| -> Vec<String> {
+            self.columns.iter().map(|column| column.words(row).into_owned()).collect()
+        };
+        let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+        let layout = match &mut self.layout {
+            Some(layout) => layout,
+            none => {
+                let headings: Vec<Heading> = self.columns.iter().map(|column| column.heading()).collect();
+                let layout = none.insert(Layout::of(&headings, &cells, self.terminal));
+                let _ = writeln!(text, "{}", layout.line(headings.iter().map(|heading| heading.title)));
+                layout
+            }
+        };
+        for row in cells {
+            let _ = writeln!(text, "{}", layout.line(row));
+        }
+    }
+
+    /// A row as an object, its fields in the order of the columns.
+    fn object(&self, row: &Row) -> String {
+        let field = |column: &Column| format!("\"{}\":{}", column.label(), column.json(row));
+        let fields: Vec<String> = self.columns.iter().map(field).collect();
+        escaped(&format!("{{{}}}", fields.join(",")))
+    }
+}
+
+/// JSON with every harmful character in it as an escape; there are none outside of strings.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match is_harmful(c) {
+            true => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
+            }
+            false => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! The list of one organization while it is walked: who is on it, each once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::filter::Wanted;
+use super::row::Row;
+use crate::admin_api::{Person, User};
+use crate::composition::{Folds, Options};
+use crate::selection::{Reading, Truth, View};
+
+/// Who is on the list. Whoever is certainly on it is given out at once; where that takes names that the whole walk has to
+/// tell apart, at the end.
+#[derive(Debug)]
+pub struct Roll {
+    wanted: Arc<Wanted>,
+    options: Arc<Options>,
+    organization: Arc<str>,
+    /// The start of the walk in Unix seconds.
+    reference: i64,
+    /// How many times all was thrown away.
+    pass: u32,
+    /// Who was given out, and in which pass last.
+    listed: HashMap<String, u32>,
+    /// Who has to wait for the end.
+    held: Vec<Held>,
+    users: u64,
+    memberships: u64,
+    /// Which of the addresses asked for were met, by number.
+    met: BTreeSet<usize>,
+}
+
+/// A user of whom not all can be told yet.
+#[derive(Debug)]
+struct Held {
+    user: User<'static>,
+    name: Option<String>,
+    /// Whether the user is on the list already, and only the memberships are open.
+    listed: bool,
+}
+
+/// What came of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Users on the list.
+    pub users: u64,
+    /// Their memberships in projects, by which series of projects count.
+    pub memberships: u64,
+    /// Ids of those who were given out and are not on it: the walk started over and did not meet them as they were.
+    pub gone: Vec<String>,
+    /// Users who may be on it, where no walk could tell.
+    pub doubtful: u64,
+}
+
+impl Roll {
+    /// Nobody yet on the list of those `wanted` in `organization`, where is counted by `options`.
+    pub fn new(wanted: Arc<Wanted>, options: Arc<Options>, organization: Arc<str>) -> Self {
+        Self {
+            wanted,
+            options,
+            organization,
+            reference: 0,
+            pass: 0,
+            listed: HashMap::new(),
+            held: Vec::new(),
+            users: 0,
+            memberships: 0,
+            met: BTreeSet::new(),
+        }
+    }
+
+    /// A walk begins, at `reference` in Unix seconds.
+    pub fn begin(&mut self, reference: i64) {
+        self.reference = reference;
+        self.start_over();
+    }
+
+    /// Users of a page, whom `people` names. Gives those who are new on the list.
+    pub fn page<'p>(&mut self, users: &[&User<'_>], people: impl FnOnce() -> Vec<Person<'p>>) -> Vec<Row> {
+        let (wanted, options) = (self.wanted.clone(), self.options.clone());
+        let view = View::as_labels(&options, None);
+        let judged = |user: &&User<'_>| {
+            let reading = Reading::of(user, self.reference);
+            let truth = wanted.select(user, &reading, &view);
+            let settled = truth == Truth::Yes && wanted.criteria.memberships_are_told(&reading, &view);
+            let memberships = if settled { wanted.criteria.memberships(&reading, &view) } else { 0 };
+            (truth, settled, memberships)
+        };
+        let judged: Vec<_> = users.iter().map(|user| (*user, judged(user))).collect();
+        self.met.extend(users.iter().filter_map(|user| wanted.met_address(user)));
+        let mut rows = Vec::new();
+        if judged.iter().all(|(_, (truth, ..))| *truth == Truth::No) {
+            return rows;
+        }
+        let people = people();
+        let mut names: HashMap<&str, Option<&str>> = HashMap::new();
+        for person in &people {
+            // Of a user who stands twice the first record counts.
+            names.entry(&person.id).or_insert_with(|| person.name());
+        }
+        for (user, (truth, settled, memberships)) in judged {
+            let name = names.get(&*user.id).copied().flatten();
+            if truth == Truth::Yes {
+                rows.extend(self.list(user, name));
+                self.memberships += memberships;
+            }
+            if truth == Truth::Open || (truth == Truth::Yes && !settled) {
+                let (user, name) = (user.to_static(), name.map(str::to_owned));
+                self.held.push(Held { user, name, listed: truth == Truth::Yes });
+            }
+        }
+        rows
+    }
+
+    /// All that was counted is thrown away, and everybody comes anew. Who was given out stays so.
+    pub fn start_over(&mut self) {
+        self.pass += 1;
+        self.held.clear();
+        (self.users, self.memberships) = (0, 0);
+    }
+
+    /// Whether each address that was asked for was met.
+    pub fn met_all_addresses(&self) -> bool {
+        self.met.len() == self.wanted.asked_addresses().len()
+    }
+
+    /// Whether somebody waits for a whole walk to tell names apart.
+    pub fn waits(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// The walk is complete, and `folds` are the names that it told apart. Gives those who were waiting for that.
+    pub fn finish(&mut self, folds: &Folds) -> Vec<Row> {
+        let (wanted, options) = (self.wanted.clone(), self.options.clone());
+        let view = View::as_labels(&options, Some(folds));
+        let mut rows = Vec::new();
+        for Held { user, name, listed } in std::mem::take(&mut self.held) {
+            let reading = Reading::of(&user, self.reference);
+            if wanted.select(&user, &reading, &view) == Truth::Yes {
+                self.memberships += wanted.criteria.memberships(&reading, &view);
+                if !listed {
+                    rows.extend(self.list(&user, name.as_deref()));
+                }
+            }
+        }
+        rows
+    }
+
+    /// What came of it, as things are.
+    pub fn outcome(&self) -> Outcome {
+        let gone = self.listed.iter().filter(|(_, pass)| **pass != self.pass);
+        let mut gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
+        gone.sort_unstable();
+        Outcome {
+            users: self.users,
+            memberships: self.memberships,
+            gone,
+            doubtful: self.held.iter().filter(|held| !held.listed).count() as u64,
+        }
+    }
+
+    /// Puts `user` on the list. Gives the row, unless it was given out before.
+    fn list(&mut self, user: &User<'_>, name: Option<&str>) -> Option<Row> {
+        self.users += 1;
+        let before = self.listed.insert(user.id.clone().into_owned(), self.pass);
+        before.is_none().then(|| Row::of(user, name, &self.organization, self.reference))
+    }
+}
+
+#[cfg(test)]
+mod tests;
