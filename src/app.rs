@@ -6,9 +6,11 @@ mod logging;
 mod memory;
 mod notify;
 mod once;
+mod scrape;
 mod server;
 mod signals;
 mod supervisor;
+mod users;
 
 use std::sync::Arc;
 
@@ -21,8 +23,10 @@ use crate::walk;
 pub use logging::{init as init_logging, init_to as init_logging_to};
 pub use notify::ServiceManager;
 pub use once::{Once, once};
+pub use scrape::{Exporter, scrape};
 pub use server::Server;
 pub use signals::{Hangups, shutdown_on_signals};
+pub use users::{Ended, Event, List, Lists, users};
 
 /// Requests that one process has in flight at most, however many organizations it watches.
 const MOST_REQUESTS_IN_FLIGHT: usize = 64;

@@ -15,6 +15,7 @@ mod progress;
 mod serve;
 mod simulate;
 mod sockets;
+mod users;
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -69,6 +70,7 @@ fn run(invocation: Invocation, environment: Environment) -> Result<u8, Failure> 
                 User::Serve => serve::run(layers),
                 User::Demo => demo::run(layers),
                 User::Once => once::run(&layers),
+                User::Users => users::run(&layers),
                 User::CheckConfig => check_config::run(&layers),
                 User::Simulate => simulate::run(&layers),
                 User::Healthcheck => healthcheck::run(&layers),

@@ -26,7 +26,7 @@ pub use error::{ConfigError, Place, did_you_mean, without_keys};
 pub use layers::Layers;
 pub use organizations::{SIMULATED_KEY, simulated_organizations};
 pub use reference::markdown;
-pub use settings::{Setting, User, all as settings};
+pub use settings::{Setting, User, all as settings, of as settings_of};
 pub use values::{LogFormat, LogLevel};
 
 use crate::duration::show as show_duration;

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use super::completions::{self, Shell};
 use super::examples;
-use crate::config::{Setting, User, did_you_mean, settings};
+use crate::config::{Setting, User, did_you_mean, settings, settings_of as of};
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,10 +48,11 @@ pub(super) enum Refusal {
     Wrong(String),
 }
 
-const COMMANDS: [(&str, User, &str); 6] = [
+const COMMANDS: [(&str, User, &str); 7] = [
     ("serve", User::Serve, "Poll and serve; this is what happens without a command"),
     ("demo", User::Demo, "Serve lively synthetic organizations; needs no key, no network and no file"),
     ("once", User::Once, "Walk once and write the figures, for a textfile collector"),
+    ("users", User::Users, "List the users behind a number; nothing is served or kept"),
     (
         "check-config",
         User::CheckConfig,
@@ -112,10 +113,6 @@ fn docs_page(matches: &ArgMatches) -> Result<DocsPage, Refusal> {
     }
 }
 
-fn of(user: User) -> impl Iterator<Item = &'static Setting> {
-    settings().filter(move |setting| setting.users.contains(&user))
-}
-
 fn values(matches: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
     Some(matches.get_many::<String>(setting.flag)?.cloned().collect())
 }
@@ -160,8 +157,11 @@ fn argument(setting: &'static Setting, user: User) -> Arg {
         Some(default) => format!("{} [default: {default}]", setting.help),
         None => setting.help.to_owned(),
     };
-    let argument = Arg::new(setting.flag)
-        .long(setting.flag)
+    let argument = match setting.positional {
+        true => Arg::new(setting.flag),
+        false => Arg::new(setting.flag).long(setting.flag),
+    };
+    let argument = argument
         .value_name(setting.value)
         .help(help)
         .help_heading(setting.group)
@@ -185,15 +185,16 @@ fn refusal(error: &clap::Error) -> Refusal {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Answer(error.to_string()),
         ErrorKind::UnknownArgument if flag.starts_with('-') => {
-            if let Some(setting) = settings().find(|setting| flag == format!("--{}", setting.flag)) {
-                let commands = COMMANDS.iter().filter(|(_, user, _)| setting.users.contains(user));
-                let commands: Vec<&str> = commands.map(|(name, _, _)| *name).collect();
+            let known = |user| of(user).any(|setting| flag == setting.usage());
+            let commands = COMMANDS.iter().filter(|(_, user, _)| known(*user));
+            let commands: Vec<&str> = commands.map(|(name, _, _)| *name).collect();
+            if !commands.is_empty() {
                 return Refusal::Wrong(format!(
                     "flag {flag}: this command does not take it; it is a flag of {}",
                     commands.join(", ")
                 ));
             }
-            let flags: Vec<String> = settings().map(|setting| format!("--{}", setting.flag)).collect();
+            let flags: Vec<String> = settings().map(Setting::usage).collect();
             let hint = did_you_mean(flag, flags.iter().map(String::as_str));
             let hint = if hint.is_empty() { "; --help lists the flags".to_owned() } else { hint };
             Refusal::Wrong(format!("flag {flag}: unknown here{hint}"))

@@ -42,6 +42,11 @@ impl Progress {
         Self { shown, bar: ProgressBar::hidden() }
     }
 
+    /// Does something that may write to the same terminal, with the line put aside.
+    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
     /// Where log lines go: to standard error, whole, and above the line.
     pub(super) fn log_writer(&self) -> impl Fn() -> LogWriter + Send + Sync + use<> {
         let bar = self.bar.clone();

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Place {
     /// A flag, with its dashes.
     Flag(String),
+    /// What stands behind the command without a flag.
+    Argument(&'static str),
     /// An environment variable.
     Variable(String),
     /// A place in a file.
@@ -49,6 +51,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Flag(name) => write!(f, "flag {name}"),
+            Place::Argument(name) => write!(f, "argument {name}"),
             Place::Variable(name) => write!(f, "environment variable {name}"),
             Place::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
             Place::Default => f.write_str("default"),

@@ -127,16 +127,7 @@ impl Layers {
         flag: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, ConfigError> {
-        let setting = Setting::named(flag);
-        let mut placed = self.placed(setting);
-        if placed.len() > 1 {
-            let key = setting.key.unwrap_or(flag);
-            return Err(ConfigError::new(
-                placed.remove(1).place,
-                format!("{key} takes one value; take out the others"),
-            ));
-        }
-        placed.pop().map(|placed| parse_placed(setting, &placed, parse)).transpose()
+        self.last(Setting::named(flag), parse)
     }
 
     /// The values of a setting that can have many.
@@ -149,13 +140,78 @@ impl Layers {
         flag: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Vec<T>, ConfigError> {
-        let setting = Setting::named(flag);
+        self.each(Setting::named(flag), parse)
+    }
+
+    /// The value of a setting of a list, if it is set.
+    ///
+    /// # Errors
+    ///
+    /// What `parse` says, with the place.
+    pub fn of_list<T, E: Display>(
+        &self,
+        flag: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.last(Setting::of_list(flag), parse)
+    }
+
+    /// The values of a setting of a list.
+    ///
+    /// # Errors
+    ///
+    /// What `parse` says of one, with its place.
+    pub fn many_of_list<T, E: Display>(
+        &self,
+        flag: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Vec<T>, ConfigError> {
+        self.each(Setting::of_list(flag), parse)
+    }
+
+    fn last<T, E: Display>(
+        &self,
+        setting: &Setting,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, ConfigError> {
+        let mut placed = self.placed(setting);
+        if placed.len() > 1 {
+            let key = setting.key.unwrap_or(setting.flag);
+            return Err(ConfigError::new(
+                placed.remove(1).place,
+                format!("{key} takes one value; take out the others"),
+            ));
+        }
+        placed.pop().map(|placed| parse_placed(setting, &placed, parse)).transpose()
+    }
+
+    fn each<T, E: Display>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Vec<T>, ConfigError> {
         self.placed(setting).iter().map(|placed| parse_placed(setting, placed, &parse)).collect()
+    }
+
+    /// Whether `flag` has a value that is not built in.
+    pub fn is_set(&self, flag: &str) -> bool {
+        self.place(flag) != Place::Default
+    }
+
+    /// Whether the file lists organizations.
+    pub fn lists_organizations(&self) -> bool {
+        self.in_file("organizations").is_some()
     }
 
     /// Where the value of `flag` comes from.
     pub(super) fn place(&self, flag: &str) -> Place {
         self.placed(Setting::named(flag)).into_iter().next().map_or(Place::Default, |placed| placed.place)
+    }
+
+    /// An error about the value of the setting `flag` of a list.
+    pub fn error_of_list(&self, flag: &str, message: impl Into<String>) -> ConfigError {
+        let place = self.placed(Setting::of_list(flag)).into_iter().next().map(|placed| placed.place);
+        ConfigError::new(place.unwrap_or(Place::Nowhere), message)
     }
 
     /// An error about the value of `flag` as a whole.
@@ -177,12 +233,20 @@ impl Layers {
         if !setting.users.contains(&self.user) {
             return built_in();
         }
-        if let Some(texts) = self.flags.get(setting.flag) {
+        let flags = self.flags.get(setting.flag).filter(|_| !setting.is_hidden_from(self.user));
+        if let Some(texts) = flags {
             let texts = texts.iter().flat_map(|text| split(setting, text));
-            return texts.map(at(Place::Flag(format!("--{}", setting.flag)))).collect();
+            let place = match setting.positional {
+                true => Place::Argument(setting.value),
+                false => Place::Flag(format!("--{}", setting.flag)),
+            };
+            return texts.map(at(place)).collect();
         }
-        let variable = setting.variable();
-        if let Some(text) = self.environment.get(&variable).filter(|text| !text.trim().is_empty()) {
+        let set = |variable: String| {
+            let text = self.environment.get(&variable).filter(|text| !text.trim().is_empty())?;
+            Some((variable, text))
+        };
+        if let Some((variable, text)) = setting.variable().and_then(set) {
             return split(setting, text).into_iter().map(at(Place::Variable(variable))).collect();
         }
         if let Some(node) = setting.key.and_then(|key| self.in_file(key)) {

@@ -9,7 +9,8 @@ pub fn markdown() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
          Written by `openai-org-exporter docs configuration` from the table of settings; a test keeps it true.\n\n\
-         Every setting has a flag and an environment variable, most have a key in the file of `--config.file`. Flags\n\
+         Every setting has a flag and an environment variable, most have a key in the file of `--config.file`; what the\n\
+         command `users` is told of its list (the tables *Who is listed* and *List*) are flags alone. Flags\n\
          beat the environment, the environment beats the file. Where a setting takes several values, a flag is\n\
          repeated or its value separated by commas, and a key holds a list. Durations are written as Prometheus\n\
          writes them: `30s`, `5m`, `1h30m`, `90d`. An empty environment variable counts as not set; unknown variables\n\
@@ -100,6 +101,7 @@ ExecStart=/usr/local/bin/openai-org-exporter --config.file=/etc/openai-org-expor
 
 fn row(setting: &Setting) -> String {
     let code = |text: &str| format!("`{text}`");
+    let variable = setting.variable().as_deref().map(code).unwrap_or_default();
     let key = setting.key.map(code).unwrap_or_default();
     let default = setting.default.map(code).unwrap_or_default();
     let demo = setting.default_for(User::Demo).filter(|demo| Some(*demo) != setting.default);
@@ -107,10 +109,5 @@ fn row(setting: &Setting) -> String {
         Some(value) if setting.users.contains(&User::Demo) => format!(" (demo: `{value}`)"),
         _ => String::new(),
     };
-    format!(
-        "| `--{}` | `{}` | {key} | {default}{in_demo} | {} |\n",
-        setting.flag,
-        setting.variable(),
-        setting.help
-    )
+    format!("| `{}` | {variable} | {key} | {default}{in_demo} | {} |\n", setting.usage(), setting.help)
 }

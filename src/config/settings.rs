@@ -1,5 +1,9 @@
 //! The table of all settings.
 
+mod listing;
+
+use listing::LISTING;
+
 use super::values::{LogFormat, LogLevel};
 
 /// What can be set: by flag, by environment variable and, where it has a key, in the file.
@@ -15,6 +19,10 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// Whether it can be given several times.
     pub many: bool,
+    /// Whether it stands behind the command without a flag.
+    pub positional: bool,
+    /// Whether it is about the list that `users` writes: a flag alone, before others of the same name.
+    of_list: bool,
     /// Whether `organizations` entries may set it for themselves.
     pub per_organization: bool,
     /// The heading in help.
@@ -34,6 +42,8 @@ pub enum User {
     Demo,
     /// `once`
     Once,
+    /// `users`
+    Users,
     /// `check-config`
     CheckConfig,
     /// `simulate`
@@ -42,13 +52,14 @@ pub enum User {
     Healthcheck,
 }
 
-use User::{CheckConfig, Demo, Healthcheck, Once, Serve, Simulate};
+use User::{CheckConfig, Demo, Healthcheck, Once, Serve, Simulate, Users};
 
 /// What takes everything that configures a real exporter.
-const REAL: &[User] = &[Serve, Once, CheckConfig];
+const REAL: &[User] = &[Serve, Once, Users, CheckConfig];
 const WEB: &[User] = &[Serve, Demo, CheckConfig];
 const PROBED: &[User] = &[Serve, Demo, CheckConfig, Healthcheck];
-const COUNTING: &[User] = &[Serve, Demo, Once, CheckConfig];
+const COUNTING: &[User] = &[Serve, Demo, Once, Users, CheckConfig];
+const LOGGING: &[User] = &[Serve, Demo, Once, Users, CheckConfig, Simulate];
 const SIMULATED: &[User] = &[Simulate, Demo];
 
 const fn setting(
@@ -66,6 +77,8 @@ const fn setting(
         value,
         default: if default.is_empty() { None } else { Some(default) },
         many: false,
+        positional: false,
+        of_list: false,
         per_organization: false,
         group,
         help,
@@ -90,7 +103,7 @@ const ALL: &[Setting] = &[
         "",
         "FILE",
         "",
-        &[Serve, Once, CheckConfig, Healthcheck],
+        &[Serve, Once, Users, CheckConfig, Healthcheck],
         "YAML file with further settings and organizations",
     ),
     many(setting(
@@ -298,7 +311,7 @@ const ALL: &[Setting] = &[
         "projects.names",
         "BOOL",
         "true",
-        COUNTING,
+        &[Serve, Demo, Once, CheckConfig],
         "Whether the names of projects are exposed",
     ),
     setting(
@@ -399,23 +412,20 @@ const ALL: &[Setting] = &[
         "log.level",
         "LEVEL",
         "info",
-        &[Serve, Demo, Once, CheckConfig, Simulate],
+        LOGGING,
         "Least important lines to log: error, warn, info, debug or trace",
     ),
-    setting(
-        "Logging",
-        "log.format",
-        "log.format",
-        "FORMAT",
-        "logfmt",
-        &[Serve, Demo, Once, CheckConfig, Simulate],
-        "How to log: logfmt or json",
-    ),
+    setting("Logging", "log.format", "log.format", "FORMAT", "logfmt", LOGGING, "How to log: logfmt or json"),
 ];
 
 /// All settings, in the order of help and documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    ALL.iter()
+    ALL.iter().chain(LISTING)
+}
+
+/// The settings that `user` takes as flags or arguments.
+pub fn of(user: User) -> impl Iterator<Item = &'static Setting> {
+    all().filter(move |setting| setting.users.contains(&user) && !setting.is_hidden_from(user))
 }
 
 impl Setting {
@@ -426,6 +436,25 @@ impl Setting {
     /// If there is none: flags are named by the program, not by its user.
     pub(super) fn named(flag: &str) -> &'static Setting {
         ALL.iter().find(|setting| setting.flag == flag).expect("the program names settings of the table")
+    }
+
+    /// The same of the list that `users` writes.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub(super) fn of_list(flag: &str) -> &'static Setting {
+        LISTING.iter().find(|setting| setting.flag == flag).expect("the program names settings of the table")
+    }
+
+    /// Whether the flag means something else to `user`.
+    pub(super) fn is_hidden_from(&self, user: User) -> bool {
+        user == Users && !self.of_list && LISTING.iter().any(|other| other.flag == self.flag)
+    }
+
+    /// How it is given: `--flag`, or what stands for its value.
+    pub fn usage(&self) -> String {
+        if self.positional { self.value.to_owned() } else { format!("--{}", self.flag) }
     }
 
     /// The built-in value for `user`: the demo is livelier than an exporter should be.
@@ -453,8 +482,9 @@ impl Setting {
         matches!(self.flag, "admin-key" | "openai.admin-key-file")
     }
 
-    /// The environment variable that sets it.
-    pub fn variable(&self) -> String {
-        format!("OPENAI_ORG_EXPORTER_{}", self.flag.to_uppercase().replace(['.', '-'], "_"))
+    /// The environment variable that sets it, if one does.
+    pub fn variable(&self) -> Option<String> {
+        let name = || format!("OPENAI_ORG_EXPORTER_{}", self.flag.to_uppercase().replace(['.', '-'], "_"));
+        (!self.of_list).then(name)
     }
 }

@@ -1,0 +1,189 @@
+//! Writes the list as it comes, one organization after the other, on a thread that may wait for whoever reads.
+
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+
+use rustix::termios::tcgetwinsize;
+use tokio_util::sync::CancellationToken;
+
+use super::request::Request;
+use crate::app::{Ended, Event, List};
+use crate::cli::complain;
+use crate::cli::progress::Progress;
+use crate::listing::{Column, Ending, Format, Order, Outcome, Rendering, Row};
+
+/// Taken for a terminal that does not tell its width.
+const USUAL_COLUMNS: usize = 80;
+
+/// What writes the list.
+pub(super) struct Printer {
+    rendering: Rendering,
+    order: Option<Order>,
+    limit: Option<usize>,
+    /// Whether the walk has to come to its end, whatever the limit.
+    needs_all: bool,
+    counts_memberships: bool,
+    /// Whether the list stands on a terminal, with the line of progress maybe.
+    on_terminal: bool,
+    progress: Progress,
+    printed: Printed,
+}
+
+/// What was written.
+#[derive(Default)]
+pub(super) struct Printed {
+    pub(super) lists: Vec<PrintedList>,
+    /// Rows written.
+    pub(super) rows: u64,
+    /// Whether the walks were ended, as there were rows enough.
+    pub(super) limited: bool,
+    /// Whether nobody reads any more.
+    pub(super) reader_left: bool,
+}
+
+/// The list of one organization.
+pub(super) struct PrintedList {
+    pub(super) ending: Ending,
+    pub(super) outcome: Outcome,
+    /// Why it is not whole.
+    pub(super) failure: Option<String>,
+    /// When those on the list were added.
+    pub(super) added_at: Vec<i64>,
+}
+
+impl Printed {
+    /// Whether all users were seen who could be on the list.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.limited && !self.reader_left && self.lists.iter().all(|list| list.ending.complete)
+    }
+}
+
+impl Printer {
+    pub(super) fn new(request: &Request, several: bool, progress: Progress) -> Self {
+        let on_terminal = io::stdout().is_terminal();
+        let terminal = on_terminal.then(columns_of_terminal);
+        let columns = match (request.columns.as_slice(), request.format) {
+            ([], Format::Table) => Column::usual(several, terminal),
+            ([], _) => Column::ALL.to_vec(),
+            (chosen, _) => chosen.to_vec(),
+        };
+        Self {
+            rendering: Rendering::new(request.format, columns, terminal),
+            order: request.order.clone(),
+            limit: request.limit,
+            needs_all: request.order.is_some() || request.against.is_some(),
+            counts_memberships: request.counts_memberships,
+            on_terminal,
+            progress,
+            printed: Printed::default(),
+        }
+    }
+
+    /// Writes until all walks have ended, or there is nobody to write for. `stop` says that walks were given up.
+    pub(super) fn print(mut self, lists: Vec<List>, stop: &CancellationToken) -> anyhow::Result<Printed> {
+        match self.print_all(lists, stop) {
+            Ok(()) => Ok(self.printed),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.printed.reader_left = true;
+                Ok(self.printed)
+            }
+            Err(error) => Err(anyhow::anyhow!("cannot write to standard output: {error}")),
+        }
+    }
+
+    fn print_all(&mut self, lists: Vec<List>, stop: &CancellationToken) -> io::Result<()> {
+        self.write(&self.rendering.begin())?;
+        let mut kept = Vec::new();
+        for mut list in lists {
+            let (mut added_at, mut ended) = (Vec::new(), None);
+            while let Some(event) = list.events.blocking_recv() {
+                match event {
+                    Event::Rows(rows) => {
+                        added_at.extend(rows.iter().filter_map(|row| row.added_at));
+                        match self.order {
+                            Some(_) => kept.extend(rows),
+                            None => self.rows(rows)?,
+                        }
+                    }
+                    Event::FellBack => self.progress.aside(|| {
+                        complain("note: the API did not give all users of --email; all users are walked");
+                    }),
+                    Event::Ended(how) => ended = Some(how),
+                }
+                if self.has_enough() {
+                    self.printed.limited = true;
+                    break;
+                }
+            }
+            let list = self.ended(&list, ended, added_at, stop);
+            self.printed.lists.push(list);
+            if self.printed.limited {
+                break;
+            }
+        }
+        if let Some(order) = &self.order {
+            order.sort(&mut kept);
+            self.rows(kept)?;
+        }
+        let endings: Vec<Ending> = self.printed.lists.iter().map(|list| list.ending.clone()).collect();
+        let left_out = self
+            .limit
+            .is_some_and(|limit| endings.iter().map(|ending| ending.users).sum::<u64>() > limit as u64);
+        self.write(&self.rendering.end(&endings, !self.printed.limited && !left_out))
+    }
+
+    /// Whether the walks can end here.
+    fn has_enough(&self) -> bool {
+        !self.needs_all && self.limit.is_some_and(|limit| self.rendering.written() >= limit as u64)
+    }
+
+    fn ended(
+        &self,
+        list: &List,
+        ended: Option<Ended>,
+        added_at: Vec<i64>,
+        stop: &CancellationToken,
+    ) -> PrintedList {
+        let why = if stop.is_cancelled() { "stopped by a signal" } else { "the walk was given up" };
+        let Ended { outcome, walk_start, failure } = ended.unwrap_or_else(|| Ended {
+            outcome: Outcome { users: self.rendering.written(), ..Outcome::default() },
+            walk_start: None,
+            failure: Some(why.to_owned()),
+        });
+        let ending = Ending {
+            organization: list.organization.to_string(),
+            walk_start,
+            users: outcome.users,
+            memberships: self.counts_memberships.then_some(outcome.memberships),
+            complete: failure.is_none(),
+        };
+        PrintedList { ending, outcome, failure, added_at }
+    }
+
+    fn rows(&mut self, mut rows: Vec<Row>) -> io::Result<()> {
+        if let Some(limit) = self.limit {
+            let room = (limit as u64).saturating_sub(self.rendering.written());
+            rows.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+        }
+        let text = self.rendering.rows(&rows);
+        self.printed.rows = self.rendering.written();
+        self.write(&text)
+    }
+
+    /// Writes a text at once, so that whoever reads has it.
+    fn write(&self, text: &str) -> io::Result<()> {
+        let write = || {
+            let mut output = BufWriter::new(io::stdout().lock());
+            output.write_all(text.as_bytes()).and_then(|()| output.flush())
+        };
+        match (text.is_empty(), self.on_terminal) {
+            (true, _) => Ok(()),
+            (false, true) => self.progress.aside(write),
+            (false, false) => write(),
+        }
+    }
+}
+
+fn columns_of_terminal() -> usize {
+    let told = tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    if told == 0 { USUAL_COLUMNS } else { told }
+}
