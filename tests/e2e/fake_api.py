@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     api: FakeApi
 
     def do_GET(self) -> None:
-        self.api.requests.append({name.lower(): value for name, value in self.headers.items()})
+        self.api.requests.append({":path": self.path} | {name.lower(): text for name, text in self.headers.items()})
         answer = self.api.answer() or self.refusal() or self.list_users()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
