@@ -51,10 +51,10 @@ fn written(format: Format, columns: &[Column], complete: bool) -> String {
 fn a_table_is_for_people() {
     let columns = [Column::Name, Column::Role, Column::KeyLastUsed, Column::Added, Column::Projects];
     let expected = "\
-NAME                         ROLE      KEY LAST USED  ADDED          PROJECTS
+NAME                       ROLE      KEY LAST USED  ADDED          PROJECTS
 Ada \\u{202e}L\"o\\nve\\u{1f}  owner     never          3 days ago     Web (owner), p2 (unknown)
--                            owner     never          3 days ago     Web (owner), p2 (unknown)
-=1+1                         owner     never          3 days ago     Web (owner), p2 (unknown)
+-                          owner     never          3 days ago     Web (owner), p2 (unknown)
+=1+1                       owner     never          3 days ago     Web (owner), p2 (unknown)
 ";
     assert_eq!(written(Format::Table, &columns, true), expected);
 }
