@@ -7,6 +7,7 @@ from harness import ROOT
 from test_rules import alerts
 
 RUNBOOKS = ROOT / "docs" / "runbooks.md"
+SAID_OF_USERS = re.compile(r"\A(openai-org-exporter: note: ignored, .*\n)?openai-org-exporter: \d+ users\n\Z")
 PARTS = ("Means", "Check", "Mend", "Silence")
 
 
