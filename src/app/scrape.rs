@@ -56,7 +56,6 @@ pub async fn scrape(exporter: &Exporter, roots: Option<&[u8]>) -> anyhow::Result
         .user_agent(concat!("openai-org-exporter/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .gzip(true)
         .timeout(PATIENCE);
     // Over plain http there is nothing to verify, and a machine without any certificates will do.
     let builder = match exporter.0.scheme() {

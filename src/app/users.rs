@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::{MOST_REQUESTS_IN_FLIGHT, client, walk_options};
-use crate::admin_api::{Body, Client, Error, InFlight, User};
+use super::{Shared, client, walk_options};
+use crate::admin_api::{Body, Client, Error, User};
 use crate::clock::{Clock, Moment};
 use crate::config::{self, Config};
 use crate::listing::{Outcome, Roll, Row, Wanted};
@@ -64,12 +64,12 @@ pub struct Ended {
 ///
 /// If a client cannot be made.
 pub fn users(config: &Config, wanted: &Arc<Wanted>, clock: Clock, board: &Board) -> anyhow::Result<Lists> {
-    let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
+    let shared = Shared::new();
     let (mut lists, mut walks, mut organizations) = (Vec::new(), JoinSet::new(), Vec::new());
     for configured in &config.organizations {
         let (send, events) = unbounded_channel();
         let organization: Arc<str> = configured.name.as_str().into();
-        let walker = Walker::new(config, configured, &in_flight, wanted, clock, send)?;
+        let walker = Walker::new(config, configured, &shared, wanted, clock, send)?;
         lists.push(List { organization, events });
         let shown = Organization::new(&configured.name, configured.interval, configured.max_age);
         let shown = Arc::new(shown);
@@ -109,7 +109,7 @@ impl Walker {
     fn new(
         config: &Config,
         configured: &config::Organization,
-        in_flight: &InFlight,
+        shared: &Shared,
         wanted: &Arc<Wanted>,
         clock: Clock,
         events: UnboundedSender<Event>,
@@ -119,13 +119,13 @@ impl Walker {
         let addresses = wanted.asked_addresses();
         let single = match addresses.len() {
             1..=MOST_ADDRESSES => {
-                Some(client(config, configured, in_flight, telemetry.clone())?.asking_for(addresses))
+                Some(client(config, configured, shared, telemetry.clone())?.asking_for(addresses))
             }
             _ => None,
         };
         let roll = Roll::new(wanted.clone(), options.composition.clone(), configured.name.as_str().into());
         Ok(Self {
-            whole: client(config, configured, in_flight, telemetry.clone())?,
+            whole: client(config, configured, shared, telemetry.clone())?,
             single,
             options,
             telemetry,

@@ -12,7 +12,7 @@ const fn example(purpose: &'static str, line: &'static str) -> Example {
 }
 
 /// Two examples for each command.
-const EXAMPLES: [(&str, [Example; 2]); 7] = [
+const EXAMPLES: [(&str, [Example; 2]); 8] = [
     (
         "serve",
         [
@@ -46,6 +46,19 @@ const EXAMPLES: [(&str, [Example; 2]); 7] = [
             example(
                 "A file for node_exporter's textfile collector",
                 "openai-org-exporter once --organization=acme --output=openai-org.prom",
+            ),
+        ],
+    ),
+    (
+        "users",
+        [
+            example(
+                "Who is behind a number",
+                "openai-org-exporter users 'openai_org_users{role=\"owner\",scim_managed=\"false\"}'",
+            ),
+            example(
+                "Service accounts with a key that nobody used for 180 days, for a spreadsheet",
+                "openai-org-exporter users --account-type=service_account --api-key-stale=180d --output=csv",
             ),
         ],
     ),

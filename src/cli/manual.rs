@@ -87,7 +87,10 @@ fn with_variable(argument: Arg) -> Arg {
     match settings().find(|setting| argument.get_id() == setting.flag) {
         Some(setting) => {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-            argument.help(format!("{help}. Environment variable: {}", setting.variable()))
+            match setting.variable() {
+                Some(variable) => argument.help(format!("{help}. Environment variable: {variable}")),
+                None => argument,
+            }
         }
         None => argument,
     }

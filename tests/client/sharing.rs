@@ -53,7 +53,7 @@ async fn what_one_organization_gave_up_is_no_answer_to_another() {
             pause: Duration::from_millis(500),
         },
         Answer::Bytes([whole(&of_one), whole(&of_one)].concat()),
-        answer("200 OK", "content-encoding: gzip\r\n", [&of_one, &of_one].concat()),
+        answer("200 OK", "content-encoding: gzip\r\n", of_one.repeat(2)),
     ] {
         let server = serve_with(
             move |_, request| {
