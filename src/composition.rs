@@ -156,6 +156,11 @@ impl Composition {
         self.personas.total()
     }
 
+    /// How many records could not be read.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
     /// Which names have series of their own.
     pub fn folds(&self) -> Folds {
         Folds::of(self)

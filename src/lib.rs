@@ -20,16 +20,18 @@
 //! | `composition` | label values, counts, coverage, projects: pure, no I/O, no clock | `admin_api` |
 //! | `selection` | selectors over the labels, and whether a user is one of those selected: pure | `admin_api`, `catalog`, `composition`, `duration` |
 //! | `listing` | who is listed, in which columns, how lists are written down and held against series: pure | `admin_api`, `catalog`, `composition`, `selection` |
+//! | `policy` | rules over the labels, and whether an organization keeps them: pure | `admin_api`, `composition`, `selection` |
 //! | `roster` | who is in an organization, as 12 bytes a user; what changed: pure | `admin_api`, `composition` |
-//! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `roster`, `telemetry` |
-//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `admin_api` (in tests), `clock`, `composition`, `roster`, `walk` |
-//! | `state` | the state file: format, lock, atomic writes | `admin_api` (in tests), `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
+//! | `walk` | one complete pass over the pages, or a reason why there is none | `admin_api`, `clock`, `composition`, `policy`, `roster`, `telemetry` |
+//! | `snapshot` | the result of a walk, the state of an organization, the board that scrapes read | `admin_api` (in tests), `clock`, `composition`, `policy`, `roster`, `walk` |
+//! | `state` | the state file: format, lock, atomic writes | `admin_api` (in tests), `clock`, `composition`, `policy`, `roster`, `snapshot`, `telemetry` |
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
-//! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `roster`, `snapshot`, `telemetry` |
-//! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `roster`, `snapshot`, `telemetry` |
-//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `web` (value types only) |
-//! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `listing`, `poll`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
-//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `listing`, `selection`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
+//! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `policy`, `roster`, `snapshot`, `telemetry` |
+//! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `policy`, `roster`, `snapshot`, `telemetry` |
+//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `policy`, `selection`, `web` (value types only) |
+//! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `listing`, `policy`, `poll`, `report`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
+//! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `listing`, `report`, `selection`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
+//! | `report` | verdicts on policies, as a table, JSON, JUnit, SARIF or Markdown: pure | `admin_api` (in tests), `policy` |
 //! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;
@@ -42,7 +44,9 @@ pub mod config;
 pub mod duration;
 pub mod exposition;
 pub mod listing;
+pub mod policy;
 pub mod poll;
+pub mod report;
 pub mod roster;
 pub mod selection;
 pub mod simulator;

@@ -21,4 +21,4 @@ pub use selector::{Selector, SelectorError, complaint};
 pub use truth::Truth;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,7 +94,7 @@ impl<'u, 'b> Reading<'u, 'b> {
     }
 
     /// Whether the address may stand where nothing was sent.
-    fn lacks_address(&self) -> bool {
+    pub fn lacks_address(&self) -> bool {
         let nested = self.user.user.value().is_some_and(|account| account.email.is_carried());
         !self.user.email.is_carried() || !nested
     }

@@ -8,10 +8,10 @@ use super::*;
 use crate::admin_api::{Account, Field, Project, User};
 use crate::composition::{Composition, EmailDomain, Figures, Options, Row, Threshold};
 
-const NOW: i64 = 1_800_000_000;
+pub(crate) const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 
-fn options() -> Arc<Options> {
+pub(crate) fn options() -> Arc<Options> {
     let threshold = |label: &str, days: i64| Threshold { label: label.into(), seconds: days * DAY };
     Arc::new(Options {
         stale_after: vec![threshold("30d", 30), threshold("90d", 90)],
@@ -107,7 +107,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn user()(
+    pub(crate) fn user()(
         (added_at, api_key_last_used_at, email, role) in (time(), time(), email(), name("role", &["owner", "reader"])),
         (developer_persona, technical_level) in (name("persona", &[]), name("level", &[])),
         (is_default, purchaser) in (not_null(vec![true, false]), flag()),
@@ -134,7 +134,7 @@ prop_compose! {
 }
 
 /// `user` with everything that is missing as `other` has it.
-fn completed(user: &User<'static>, other: &User<'static>) -> User<'static> {
+pub(crate) fn completed(user: &User<'static>, other: &User<'static>) -> User<'static> {
     fn or<T: Clone>(own: &Field<T>, other: &Field<T>) -> Field<T> {
         if own.value().is_some() { own.clone() } else { other.clone() }
     }

@@ -1,0 +1,101 @@
+//! What one walk shows to whoever asks who is behind a verdict.
+
+use std::sync::Arc;
+
+use super::{Bound, Policies, Policy, Standing, Tally};
+use crate::admin_api::User;
+use crate::composition;
+use crate::selection::{Reading, Truth};
+
+/// Findings in the making, one for each policy.
+#[derive(Debug)]
+pub struct Audit {
+    policies: Arc<Policies>,
+    options: Arc<composition::Options>,
+    reference: i64,
+    /// Whether ids are kept of whoever is behind a verdict.
+    keeps_ids: bool,
+    found: Vec<Found>,
+}
+
+/// What was found for one policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Who counts.
+    pub tally: Tally,
+    /// Of each exception, whether it holds for anybody.
+    pub excepts: Vec<bool>,
+    /// Whom a verdict other than `ok` would rest on, in the order of the list.
+    pub behind: Vec<Behind>,
+}
+
+/// Somebody whom a verdict rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// The user's id.
+    pub id: Box<str>,
+    /// Whether it is known that the user is one of those.
+    pub is_sure: bool,
+}
+
+impl Audit {
+    /// Nobody yet. Labels will be made as `options` say, and ages counted from `reference`, in Unix seconds.
+    pub fn new(
+        policies: Arc<Policies>,
+        options: Arc<composition::Options>,
+        reference: i64,
+        keeps_ids: bool,
+    ) -> Self {
+        let nobody = |policy: &Arc<Policy>| Found {
+            excepts: vec![false; policy.terms().exceptions.len()],
+            ..Found::default()
+        };
+        let found = policies.iter().map(nobody).collect();
+        Self { policies, options, reference, keeps_ids, found }
+    }
+
+    /// Looks at one user.
+    pub fn add(&mut self, user: &User<'_>) {
+        let reading = Reading::of(user, self.reference);
+        for (policy, found) in self.policies.iter().zip(&mut self.found) {
+            let standing = policy.standing(user, &reading, &self.options, self.reference);
+            found.tally.add(&standing);
+            if let Some(place) = standing.excepted_by {
+                found.excepts[place] = true;
+            }
+            if self.keeps_ids
+                && let Some(is_sure) = is_behind(policy.terms().bound, &standing)
+            {
+                found.behind.push(Behind { id: (&*user.id).into(), is_sure });
+            }
+        }
+    }
+
+    /// What was found, in the order of the policies.
+    pub fn finish(self) -> Vec<Found> {
+        self.found
+    }
+}
+
+/// Whether a verdict rests on a user: surely, or maybe. Where too few are selected, nobody can be named but those who
+/// may be selected.
+fn is_behind(bound: Bound, standing: &Standing) -> Option<bool> {
+    let selected = Truth::all([standing.truly_counts, standing.truly_selected]);
+    let others = Truth::all([standing.truly_counts, !standing.truly_selected]);
+    let is_behind = match bound {
+        Bound::Max(_) | Bound::Exactly(_) | Bound::MaxShare(_) => selected,
+        Bound::MinShare(_) => others,
+        Bound::Min(_) => {
+            if selected == Truth::Open {
+                selected
+            } else {
+                Truth::No
+            }
+        }
+    };
+    match is_behind {
+        Truth::Yes => Some(true),
+        Truth::Open => Some(false),
+        Truth::No => None,
+    }
+}
