@@ -55,6 +55,7 @@ fn publish(organization: &Organization, clock: Clock) {
     let (start, end) = (clock.now(), clock.now());
     let summary = Summary { start, end, pages: 1, anomalies: Anomalies::default() };
     organization.publish(CompletedWalk {
+        tallied: Default::default(),
         composition,
         roster: Arc::new(roster),
         changes,

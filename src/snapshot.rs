@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Moment;
 use crate::composition::{self, Figures};
+use crate::policy::{Judgement, Policies, Policy, Tallied};
 use crate::roster::{Roster, Totals};
 use crate::walk::{CompletedWalk, FailedWalk, Way};
 
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub users: u64,
     /// The roster's.
     pub fingerprint: u64,
+    /// What was counted for policies.
+    pub tallied: Tallied,
     /// What was counted by.
     pub options: Arc<composition::Options>,
     /// When, how far, and what was odd.
@@ -76,6 +79,7 @@ pub struct Organization {
     timing: ArcSwap<Timing>,
     state: ArcSwap<OrganizationState>,
     activity: ArcSwap<Activity>,
+    policies: ArcSwap<Policies>,
 }
 
 /// What the poller of an organization does now. It says nothing about figures.
@@ -116,6 +120,14 @@ impl Default for Activity {
     }
 }
 
+impl Snapshot {
+    /// The judgement on `policy`; none where this walk did not count for it.
+    pub fn judge<'p>(&self, policy: &'p Policy) -> Option<Judgement<'p>> {
+        let reference = self.summary.start.whole_unix_seconds();
+        Some(policy.judge(self.tallied.of(policy)?, self.figures.unreadable, reference))
+    }
+}
+
 impl OrganizationState {
     /// The snapshot, unless its walk began longer than `max_age` before `now`.
     pub fn fresh_snapshot(&self, now: &Moment, max_age: Duration) -> Option<&Snapshot> {
@@ -138,7 +150,8 @@ impl Organization {
     ) -> Self {
         let timing = ArcSwap::from_pointee(Timing { interval, max_age });
         let (state, activity) = (ArcSwap::from_pointee(state), ArcSwap::from_pointee(Activity::default()));
-        Self { name: name.into(), timing, state, activity }
+        let policies = ArcSwap::default();
+        Self { name: name.into(), timing, state, activity, policies }
     }
 
     /// The timing in force. Whoever needs both values reads them at once.
@@ -149,6 +162,16 @@ impl Organization {
     /// Has `timing` hold from now on, for figures published already too.
     pub fn set_timing(&self, timing: Timing) {
         self.timing.store(Arc::new(timing));
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> Arc<Policies> {
+        self.policies.load_full()
+    }
+
+    /// Has `policies` be in force from now on, for figures published already too.
+    pub fn set_policies(&self, policies: Arc<Policies>) {
+        self.policies.store(policies);
     }
 
     /// What is known now.
@@ -188,6 +211,7 @@ impl Organization {
             figures: walk.composition.figures(),
             users: walk.composition.users(),
             fingerprint: walk.roster.fingerprint(),
+            tallied: walk.tallied,
             options: walk.composition.options().clone(),
             summary,
         };

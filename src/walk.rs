@@ -20,6 +20,7 @@ use std::time::Duration;
 use crate::admin_api::Error;
 use crate::clock::{Clock, Moment};
 use crate::composition::{self, Composition};
+use crate::policy::{Policies, Tallied};
 use crate::roster::{self, Changes, Roster};
 use crate::telemetry::OrganizationTelemetry;
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub stall_timeout: Duration,
     /// What to count by.
     pub composition: Arc<composition::Options>,
+    /// What else to count users for.
+    pub policies: Arc<Policies>,
 }
 
 /// What a walk goes by: the walk before it.
@@ -75,6 +78,8 @@ pub enum Way {
 pub struct CompletedWalk {
     /// What it counted.
     pub composition: Composition,
+    /// What it counted for policies.
+    pub tallied: Tallied,
     /// Whom it met.
     pub roster: Arc<Roster>,
     /// What changed since the roster that it was compared with, if there was one.
@@ -211,10 +216,11 @@ async fn walk_on<P: Pages>(
     }
     let summary = |end| Summary { start, end, pages: accepted, anomalies };
     match counted {
-        Ok(Counted { composition, roster, samplers, .. }) => {
+        Ok(Counted { composition, tallies, roster, samplers, .. }) => {
             let (roster, changes) = roster.finish();
             Ok(CompletedWalk {
                 composition,
+                tallied: tallies.finish(),
                 roster: Arc::new(roster),
                 changes,
                 boundaries: Arc::new(Boundaries::of(samplers)),

@@ -29,6 +29,7 @@ fn walk(number: u64, clock: Clock) -> CompletedWalk {
     let (start, end) = (clock.now(), clock.now());
     let summary = Summary { start, end, pages: number, anomalies: Anomalies::default() };
     CompletedWalk {
+        tallied: Default::default(),
         composition,
         roster: Arc::new(roster),
         changes,

@@ -17,6 +17,7 @@ use crate::admin_api::{Account, Field, Project, User};
 use crate::catalog;
 use crate::clock::Clock;
 use crate::composition::Composition;
+use crate::policy::Tallied;
 use crate::roster::Builder;
 use crate::snapshot::{Anomalies, Board, Organization, Summary};
 use crate::telemetry::{Births, Telemetry};
@@ -351,6 +352,7 @@ fn of_users(users: &[User<'_>], name: &str) -> (Vec<MetricFamily>, Births) {
     let organization = Organization::new(name, hour, hour);
     organization.publish(CompletedWalk {
         composition,
+        tallied: Tallied::default(),
         roster: Arc::new(roster),
         changes,
         boundaries: Arc::default(),

@@ -64,6 +64,7 @@ fn plan(script: &Arc<Script>, interval: Duration) -> Plan<Script> {
             timeout: Duration::from_secs(3600),
             stall_timeout: Duration::from_secs(120),
             composition: Arc::default(),
+            policies: Arc::default(),
         },
         schedule: Schedule::every(interval),
         max_drop: 0.5,

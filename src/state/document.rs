@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Kept;
 use crate::clock::Moment;
 use crate::composition::{self, Figures};
+use crate::policy::Tallied;
 use crate::roster::{Change, Grant, Roster, Totals};
 use crate::snapshot::{Anomalies, Boundaries, OrganizationState, Snapshot, Summary};
 
@@ -40,6 +41,9 @@ struct SnapshotDocument {
     fingerprint: u64,
     options: composition::Options,
     figures: Figures,
+    /// Not in files of earlier versions.
+    #[serde(default)]
+    tallied: Tallied,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,6 +153,7 @@ impl SnapshotDocument {
             fingerprint: snapshot.fingerprint,
             options: composition::Options::clone(&snapshot.options),
             figures: snapshot.figures.clone(),
+            tallied: snapshot.tallied.clone(),
         }
     }
 
@@ -165,6 +170,7 @@ impl SnapshotDocument {
             figures: self.figures,
             users: self.users,
             fingerprint: self.fingerprint,
+            tallied: self.tallied,
             options: Arc::new(self.options),
             summary: Summary { start, end, pages: self.pages, anomalies },
         })

@@ -9,6 +9,7 @@ use super::{Anomalies, Audience, Meter, Options, Pages};
 use crate::admin_api::{Body, Error, User};
 use crate::clock::Moment;
 use crate::composition::Composition;
+use crate::policy::Tallies;
 use crate::roster;
 use crate::telemetry::OrganizationTelemetry;
 
@@ -43,6 +44,7 @@ pub(super) struct Progress {
 /// What was counted of the list, or of a part of it.
 pub(super) struct Counted {
     pub(super) composition: Composition,
+    pub(super) tallies: Tallies,
     pub(super) roster: roster::Builder,
     /// One for each piece of the list.
     pub(super) samplers: Vec<Sampler>,
@@ -74,8 +76,10 @@ impl<'w, P: Pages> Ground<'w, P> {
 
     /// Nobody counted yet.
     pub(super) fn nobody(&self) -> Counted {
+        let (options, reference) = (&self.options.composition, self.start.whole_unix_seconds());
         Counted {
-            composition: Composition::new(self.options.composition.clone(), self.start.whole_unix_seconds()),
+            composition: Composition::new(options.clone(), reference),
+            tallies: Tallies::new(self.options.policies.clone(), options.clone(), reference),
             roster: self.roster.clone(),
             samplers: vec![Sampler::default()],
             anomalies: Anomalies::default(),
@@ -121,6 +125,7 @@ impl Counted {
                 return None;
             }
             all.composition.merge(&piece.composition);
+            all.tallies.merge(&piece.tallies);
             all.samplers.extend(piece.samplers);
             all.anomalies.add(piece.anomalies);
         }
@@ -132,6 +137,7 @@ impl Counted {
         let is_new = self.roster.meet(user);
         if is_new {
             self.composition.add(user);
+            self.tallies.add(user);
             self.samplers.iter_mut().for_each(|sampler| sampler.see(&user.id));
         }
         is_new

@@ -6,6 +6,7 @@ use tokio::time::{Instant, advance, sleep_until, timeout};
 
 use super::*;
 use crate::admin_api::{Body, Detail, User};
+use crate::policy::{self, Bound, Policy, parse_selector};
 use crate::roster::Change;
 
 mod hostile;
@@ -141,6 +142,19 @@ impl Pages for List {
     }
 }
 
+/// One that somebody counts for.
+fn policy() -> Policy {
+    Policy::new(policy::Terms {
+        name: "owners".to_owned(),
+        select: parse_selector(r#"{role="owner"}"#).unwrap(),
+        of: None,
+        bound: Bound::MaxShare(0.5),
+        severity: "warning".to_owned(),
+        description: None,
+        exceptions: Vec::new(),
+    })
+}
+
 fn options() -> Options {
     Options {
         timeout: Duration::from_secs(3600),
@@ -151,6 +165,7 @@ fn options() -> Options {
             projects_limit: 50,
             project_names: true,
         }),
+        policies: Arc::new(Policies::new(vec![Arc::new(policy())])),
     }
 }
 
@@ -461,6 +476,7 @@ proptest! {
             (walk_over(&list(&names, page_size)).await.unwrap(), walk_over(&list(&names, 100)).await.unwrap())
         });
         prop_assert_eq!(by_pages.composition, at_once.composition);
+        prop_assert_eq!(by_pages.tallied, at_once.tallied);
     }
 
     #[test]

@@ -154,6 +154,7 @@ async fn watch(
             timeout: Duration::from_secs(50),
             stall_timeout: Duration::from_secs(20),
             composition: Arc::new(composition::Options::default()),
+            policies: Arc::default(),
         },
         schedule: Schedule::every(INTERVAL),
         max_drop: 0.5,

@@ -104,6 +104,7 @@ async fn a_walk_begins_with_the_key_that_the_file_holds_then() {
             project_names: true,
         }
         .into(),
+        policies: Arc::default(),
     };
     let telemetry = OrganizationTelemetry::detached("acme");
     let walked =

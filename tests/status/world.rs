@@ -108,6 +108,7 @@ impl World {
         let anomalies = Anomalies { duplicate: 1, ..Anomalies::default() };
         let summary = Summary { start, end: self.clock.now(), pages: 31, anomalies };
         organization.publish(CompletedWalk {
+            tallied: Default::default(),
             composition,
             roster: Arc::new(roster),
             changes,

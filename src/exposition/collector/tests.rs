@@ -10,6 +10,7 @@ use crate::catalog::Part;
 use crate::clock::Moment;
 use crate::composition::{Figures, Label, Row};
 use crate::exposition::render;
+use crate::policy::Tallied;
 use crate::roster::{Change, Grant, Totals};
 use crate::snapshot::{LastWalk, Organization, OrganizationState, Snapshot, Timing};
 
@@ -29,6 +30,7 @@ fn board(figures: Option<Figures>, clock: &Clock) -> Arc<Board> {
             let snapshot = Arc::new(Snapshot {
                 users: 0,
                 fingerprint: 4_711,
+                tallied: Tallied::default(),
                 options: Arc::default(),
                 summary,
                 figures,

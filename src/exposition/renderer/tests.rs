@@ -17,6 +17,7 @@ use super::*;
 use crate::admin_api::{Field, User};
 use crate::catalog;
 use crate::composition::Composition;
+use crate::policy::Tallied;
 use crate::roster::Builder;
 use crate::snapshot::{Anomalies, Organization, Summary, Timing};
 use crate::walk::{CompletedWalk, Way};
@@ -75,6 +76,7 @@ impl World {
         let summary = Summary { start, end, pages: users, anomalies: Anomalies::default() };
         organization.publish(CompletedWalk {
             composition,
+            tallied: Tallied::default(),
             roster: Arc::new(roster),
             changes,
             boundaries: Arc::default(),

@@ -7,6 +7,7 @@ use super::*;
 use crate::admin_api::{Field, User};
 use crate::clock::Clock;
 use crate::composition::{Figures, Row};
+use crate::policy::Tallied;
 use crate::roster::{Builder, Roster};
 use crate::snapshot::{Anomalies, Summary};
 
@@ -24,7 +25,14 @@ fn moment(seconds: u64) -> Moment {
 fn snapshot(at: u64, figures: Figures) -> Snapshot {
     let (start, end) = (moment(at), moment(at));
     let summary = Summary { start, end, pages: 1, anomalies: Anomalies::default() };
-    Snapshot { figures, users: 0, fingerprint: 0, options: Arc::default(), summary }
+    Snapshot {
+        figures,
+        users: 0,
+        fingerprint: 0,
+        tallied: Tallied::default(),
+        options: Arc::default(),
+        summary,
+    }
 }
 
 fn of_users(at: u64, users: u64) -> Snapshot {

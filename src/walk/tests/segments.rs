@@ -476,6 +476,8 @@ proptest! {
             return Ok(());
         }
         let segmented = segmented.unwrap();
+        prop_assert!(sequential.tallied.of(&policy()).is_some());
+        prop_assert_eq!(sequential.tallied, segmented.tallied);
         prop_assert_eq!(sequential.composition, segmented.composition);
         prop_assert_eq!(sequential.roster.fingerprint(), segmented.roster.fingerprint());
         prop_assert_eq!(sequential.roster.len(), segmented.roster.len());
