@@ -8,6 +8,7 @@ mod effective;
 mod error;
 mod layers;
 mod organizations;
+mod policies;
 mod reference;
 mod settings;
 mod values;
@@ -16,15 +17,18 @@ mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admin_api::{AdminKey, BaseUrl, Proxy};
 use crate::composition::{EmailDomain, Threshold};
+use crate::policy::Policies;
 use crate::web::{ExternalUrl, ListenAddress, Paths, RoutePrefix};
 
 pub use error::{ConfigError, Place, did_you_mean, without_keys};
 pub use layers::Layers;
 pub use organizations::{SIMULATED_KEY, simulated_organizations};
+pub use policies::PolicyEntry;
 pub use reference::markdown;
 pub use settings::{Setting, User, all as settings, of as settings_of};
 pub use values::{LogFormat, LogLevel};
@@ -84,6 +88,10 @@ pub struct Config {
     pub log: Log,
     /// The organizations; never empty, with different names and keys.
     pub organizations: Vec<Organization>,
+    /// The policies of all organizations.
+    pub policies: Vec<PolicyEntry>,
+    /// The file of those that stand in one of their own.
+    pub policy_file: Option<PathBuf>,
     /// What is odd, and not wrong; one line each.
     pub warnings: Vec<String>,
 }
@@ -114,6 +122,8 @@ pub struct Organization {
     pub max_age: Duration,
     /// Mail domains that are counted by name.
     pub email_domains: Vec<EmailDomain>,
+    /// The policies that are about it.
+    pub policies: Arc<Policies>,
 }
 
 /// Where an admin key comes from.
@@ -138,6 +148,8 @@ impl Config {
         let telemetry_path = layers.one("web.telemetry-path", values::telemetry_path)?;
         let ca_file = layers.optional("openai.ca-file", values::certificates)?;
         let proxy = proxy(layers.environment(), layers.simulated_base_url().is_some(), &mut warnings)?;
+        let mut organizations = organizations::read(layers, &mut warnings)?;
+        let (policies, policy_file) = policies::read(layers, &mut organizations)?;
         let config = Self {
             file: layers.file_path().map(str::to_owned),
             listen_addresses: listen_addresses(layers)?,
@@ -161,7 +173,9 @@ impl Config {
             projects_names: layers.one("projects.names", values::boolean)?,
             state_file: layers.optional("state.file", values::state_file)?,
             log: log(layers)?,
-            organizations: organizations::read(layers, &mut warnings)?,
+            organizations,
+            policies,
+            policy_file,
             warnings,
         };
         config.refuse_state_over_other_files(layers)?;
@@ -177,6 +191,7 @@ impl Config {
                 _ => None,
             });
         let others = self.file.iter().map(PathBuf::from).chain(keys);
+        let others = others.chain(self.policy_file.clone());
         let others = others.chain(self.ca_file.iter().map(|(path, _)| PathBuf::from(path)));
         let web = self.web_config.iter().flat_map(|web| &web.reading.files);
         let others = others.chain(web.map(|file| file.path().to_owned()));

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, KeySource};
+use super::{Config, KeySource, Place, PolicyEntry};
 use crate::duration::show as show_duration;
+use crate::policy::Terms;
 
 /// YAML that reads back as the same configuration where keys come from files or the environment.
 pub(super) fn yaml(config: &Config) -> String {
@@ -53,6 +54,11 @@ pub(super) fn yaml(config: &Config) -> String {
     line("log:".into());
     line(format!("  level: {}", config.log.level.name()));
     line(format!("  format: {}", config.log.format.name()));
+    if let Some(path) = &config.policy_file {
+        line("policy:".into());
+        line(format!("  file: {}", quoted(&path.to_string_lossy())));
+    }
+    policies(config, &mut line);
     line("organizations:".into());
     for organization in &config.organizations {
         let domains: Vec<String> =
@@ -72,6 +78,39 @@ pub(super) fn yaml(config: &Config) -> String {
         line(format!("      max_age: {}", show_duration(organization.max_age)));
     }
     text
+}
+
+/// The policies that stand in the configuration itself. Whom they except is not shown.
+fn policies(config: &Config, line: &mut impl FnMut(String)) {
+    let own = config.policy_file.as_ref().map(|path| path.to_string_lossy());
+    let is_inline = |entry: &&PolicyEntry| match &entry.place {
+        Place::File { path, .. } => own.as_ref().is_none_or(|own| *own != *path),
+        _ => true,
+    };
+    let mut entries = config.policies.iter().filter(is_inline).peekable();
+    if entries.peek().is_some() {
+        line("policies:".into());
+    }
+    for PolicyEntry { policy, organizations, .. } in entries {
+        let Terms { name, select, of, bound, severity, description, exceptions } = policy.terms();
+        line(format!("  - name: {}", quoted(name)));
+        if let Some(description) = description {
+            line(format!("    description: {}", quoted(description)));
+        }
+        line(format!("    select: {}", quoted(&select.to_string())));
+        if let Some(of) = of {
+            line(format!("    of: {}", quoted(&of.to_string())));
+        }
+        line(format!("    {}: {}", bound.name(), bound.limit()));
+        line(format!("    severity: {}", quoted(severity)));
+        if !organizations.is_empty() {
+            let names: Vec<String> = organizations.iter().map(|name| quoted(name)).collect();
+            line(format!("    organizations: [{}]", names.join(", ")));
+        }
+        if !exceptions.is_empty() {
+            line(format!("    # except: {} <not shown>", exceptions.len()));
+        }
+    }
 }
 
 /// A text in double quotes; JSON's are YAML's too.

@@ -57,7 +57,7 @@ impl Layers {
     }
 
     fn with_file(mut self) -> Result<Self, ConfigError> {
-        let setting = Setting::named("config.file");
+        let setting = self.setting("config.file");
         if !setting.users.contains(&self.user) {
             return Ok(self);
         }
@@ -127,7 +127,7 @@ impl Layers {
         flag: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, ConfigError> {
-        self.last(Setting::named(flag), parse)
+        self.last(self.setting(flag), parse)
     }
 
     /// The values of a setting that can have many.
@@ -140,7 +140,7 @@ impl Layers {
         flag: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Vec<T>, ConfigError> {
-        self.each(Setting::named(flag), parse)
+        self.each(self.setting(flag), parse)
     }
 
     /// The value of a setting of a list, if it is set.
@@ -203,9 +203,18 @@ impl Layers {
         self.in_file("organizations").is_some()
     }
 
+    /// The setting behind `flag`: several commands may mean different things by it.
+    fn setting(&self, flag: &str) -> &'static Setting {
+        let named = Setting::named(flag);
+        let is_own = |setting: &&Setting| {
+            setting.flag == flag && !setting.of_list && setting.users.contains(&self.user)
+        };
+        if named.users.contains(&self.user) { named } else { all().find(is_own).unwrap_or(named) }
+    }
+
     /// Where the value of `flag` comes from.
     pub(super) fn place(&self, flag: &str) -> Place {
-        self.placed(Setting::named(flag)).into_iter().next().map_or(Place::Default, |placed| placed.place)
+        self.placed(self.setting(flag)).into_iter().next().map_or(Place::Default, |placed| placed.place)
     }
 
     /// An error about the value of the setting `flag` of a list.
@@ -302,7 +311,8 @@ fn split(setting: &Setting, text: &str) -> Vec<String> {
 
 /// Refuses keys that no setting has. What stands in `organizations` is looked at with the organizations.
 fn check_keys(node: &Node) -> Result<(), ConfigError> {
-    let keys: Vec<&str> = all().filter_map(|setting| setting.key).chain(["organizations"]).collect();
+    let keys: Vec<&str> =
+        all().filter_map(|setting| setting.key).chain(["organizations", "policies"]).collect();
     check_map(node, "", &keys)
 }
 

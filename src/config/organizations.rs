@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{ConfigError, Place};
@@ -135,6 +136,7 @@ fn simulated(layers: &Layers, defaults: &Defaults, base_url: &str) -> Result<Vec
             interval: defaults.interval,
             max_age,
             email_domains: defaults.email_domains.clone(),
+            policies: Arc::default(),
         })
     };
     match simulated_organizations(layers)? {
@@ -181,6 +183,7 @@ fn single(layers: &Layers, defaults: Defaults) -> Result<Organization, ConfigErr
         interval: defaults.interval,
         max_age,
         email_domains: defaults.email_domains,
+        policies: Arc::default(),
     })
 }
 
@@ -232,6 +235,7 @@ fn from_file(node: &Node, defaults: &Defaults, layers: &Layers) -> Result<Organi
         interval,
         max_age: max_age(own_max_age, interval, &place)?,
         email_domains,
+        policies: Arc::default(),
     })
 }
 
@@ -266,7 +270,7 @@ fn key_in_file(path: &str) -> Result<(AdminKey, PathBuf), KeyFileError> {
 }
 
 /// The scalar behind `key`, if it is there.
-fn one(node: &Node, key: &str) -> Result<Option<Placed>, ConfigError> {
+pub(super) fn one(node: &Node, key: &str) -> Result<Option<Placed>, ConfigError> {
     let Some(node) = entry(node, key) else { return Ok(None) };
     match &node.value {
         Value::Scalar(text) => Ok(Some(Placed { text: text.clone(), place: node.place.clone() })),
@@ -274,7 +278,11 @@ fn one(node: &Node, key: &str) -> Result<Option<Placed>, ConfigError> {
     }
 }
 
-fn at<T, E: Display>(placed: &Placed, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, ConfigError> {
+/// What `parse` makes of a text that is no key.
+pub(super) fn at<T, E: Display>(
+    placed: &Placed,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, ConfigError> {
     values::no_key(&placed.text).map_err(|error| ConfigError::new(placed.place.clone(), error))?;
     key_at(placed, parse)
 }

@@ -57,9 +57,14 @@ organizations:
     poll: { interval: 15m }
 ```
 
+## Where policies stand
+
+Policies stand under the key `policies` of the configuration file, or of the file of `--policy.file`, or of both.
+[policies.md](policies.md) says how one is written.
+
 ## Reload
 
-SIGHUP, and `POST /-/reload` with `--web.enable-lifecycle`, read the file and all key files anew; flags and environment
+SIGHUP, and `POST /-/reload` with `--web.enable-lifecycle`, read the file, the policy file and all key files anew; flags and environment
 stay as they were at the start. A configuration that is wrong anywhere changes nothing: the one before stays in force, and
 the log, the answer and `openai_org_exporter_config_last_reload_successful` say so. A good one is put in force as a whole:
 
@@ -70,6 +75,7 @@ the log, the answer and `openai_org_exporter_config_last_reload_successful` say 
 | its key or base URL | its walk is given up, and a new one starts at once; the figures stay until it has succeeded |
 | its interval | the wait for the next walk is reckoned anew, from the start of the last one |
 | its maximum age | holds from the next scrape on |
+| its policies | limits and severities hold from the next scrape on; a policy that counts other users than before has no value and no verdict until the next walk |
 | anything else about it, or about all | a walk under way is finished as it was begun; the next one goes by the new values |
 | nothing about it | nothing: figures, changes, counters and schedule go on |
 | the file behind `web.config_file`, or a file that it names | it is put in force; without a reload that happens by itself, where nothing is taken away ([web-config.md](web-config.md)) |

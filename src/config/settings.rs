@@ -44,6 +44,8 @@ pub enum User {
     Once,
     /// `users`
     Users,
+    /// `check`
+    Check,
     /// `check-config`
     CheckConfig,
     /// `simulate`
@@ -52,14 +54,17 @@ pub enum User {
     Healthcheck,
 }
 
-use User::{CheckConfig, Demo, Healthcheck, Once, Serve, Simulate, Users};
+use User::{Check, CheckConfig, Demo, Healthcheck, Once, Serve, Simulate, Users};
 
 /// What takes everything that configures a real exporter.
-const REAL: &[User] = &[Serve, Once, Users, CheckConfig];
+const REAL: &[User] = &[Serve, Once, Users, Check, CheckConfig];
 const WEB: &[User] = &[Serve, Demo, CheckConfig];
 const PROBED: &[User] = &[Serve, Demo, CheckConfig, Healthcheck];
 const COUNTING: &[User] = &[Serve, Demo, Once, Users, CheckConfig];
-const LOGGING: &[User] = &[Serve, Demo, Once, Users, CheckConfig, Simulate];
+/// What walks at all.
+const WALKING: &[User] = &[Serve, Demo, Once, Users, Check, CheckConfig];
+const JUDGING: &[User] = &[Serve, Demo, Once, Check, CheckConfig];
+const LOGGING: &[User] = &[Serve, Demo, Once, Users, Check, CheckConfig, Simulate];
 const SIMULATED: &[User] = &[Simulate, Demo];
 
 const fn setting(
@@ -103,7 +108,7 @@ const ALL: &[Setting] = &[
         "",
         "FILE",
         "",
-        &[Serve, Once, Users, CheckConfig, Healthcheck],
+        &[Serve, Once, Users, Check, CheckConfig, Healthcheck],
         "YAML file with further settings and organizations",
     ),
     many(setting(
@@ -241,14 +246,14 @@ const ALL: &[Setting] = &[
         COUNTING,
         "Age above which figures are withdrawn, at least two intervals [default: the larger of 1h and 3 intervals]",
     )),
-    setting("Polling", "poll.timeout", "poll.timeout", "DURATION", "1h", COUNTING, "Deadline of one walk"),
+    setting("Polling", "poll.timeout", "poll.timeout", "DURATION", "1h", WALKING, "Deadline of one walk"),
     setting(
         "Polling",
         "poll.stall-timeout",
         "poll.stall_timeout",
         "DURATION",
         "2m",
-        COUNTING,
+        WALKING,
         "A walk fails when no page was accepted for that long, waits for retries included",
     ),
     setting(
@@ -257,7 +262,7 @@ const ALL: &[Setting] = &[
         "poll.request_timeout",
         "DURATION",
         "30s",
-        COUNTING,
+        WALKING,
         "Time that one request may take",
     ),
     setting(
@@ -266,7 +271,7 @@ const ALL: &[Setting] = &[
         "poll.concurrency",
         "NUMBER",
         "4",
-        COUNTING,
+        WALKING,
         "Requests in flight at most per admin key",
     ),
     setting(
@@ -284,7 +289,7 @@ const ALL: &[Setting] = &[
         "api_key.stale_after",
         "DURATION",
         "30d,90d,180d",
-        COUNTING,
+        WALKING,
         "Ages from which on an unused API key counts as stale; repeatable, or separated by commas",
     )),
     per_organization(many(setting(
@@ -293,7 +298,7 @@ const ALL: &[Setting] = &[
         "email_domains",
         "DOMAIN",
         "",
-        COUNTING,
+        WALKING,
         "Mail domain to count by name; repeatable, or separated by commas",
     ))),
     setting(
@@ -313,6 +318,15 @@ const ALL: &[Setting] = &[
         "true",
         &[Serve, Demo, Once, CheckConfig],
         "Whether the names of projects are exposed",
+    ),
+    setting(
+        "Policies",
+        "policy.file",
+        "policy.file",
+        "FILE",
+        "",
+        JUDGING,
+        "YAML file of policies, besides those under the key policies of the configuration file",
     ),
     setting(
         "State",
@@ -405,6 +419,24 @@ const ALL: &[Setting] = &[
         "",
         &[Once],
         "File to write, atomically, instead of standard output; - is standard output",
+    ),
+    setting(
+        "Output",
+        "output",
+        "",
+        "FORMAT",
+        "table",
+        &[Check],
+        "Format of what check writes: table, json, junit, sarif or markdown",
+    ),
+    setting(
+        "Output",
+        "show-users",
+        "",
+        "BOOL",
+        "false",
+        &[Check],
+        "Whether to name the ids of those whom a verdict other than ok rests on",
     ),
     setting(
         "Logging",

@@ -200,9 +200,14 @@ pub(super) fn no_key(text: &str) -> Result<&str, &'static str> {
 
 /// A name of an organization, which is the value of a label.
 pub(super) fn organization_name(text: &str) -> Result<String, String> {
+    label_value("the name of an organization", text)
+}
+
+/// A text that is the value of a label; `what` says of what.
+pub(super) fn label_value(what: &str, text: &str) -> Result<String, String> {
     let name = text.trim();
     match name {
-        "" => Err("the name of an organization is empty".to_owned()),
+        "" => Err(format!("{what} is empty")),
         _ if name.chars().count() > 64 => Err(format!("{name:?} is longer than 64 characters")),
         _ if name.chars().any(char::is_control) => Err(format!("{name:?} holds a control character")),
         _ => Ok(name.to_owned()),
