@@ -2,6 +2,7 @@
 //!
 //! The only room that knows the configuration and everything it configures.
 
+mod check;
 mod logging;
 mod memory;
 mod notify;
@@ -20,6 +21,7 @@ use crate::config::{Config, KeySource, Organization};
 use crate::telemetry::OrganizationTelemetry;
 use crate::walk;
 
+pub use check::check;
 pub use logging::{init as init_logging, init_to as init_logging_to};
 pub use notify::ServiceManager;
 pub use once::{Once, once};
@@ -36,7 +38,9 @@ pub fn estimated_series(config: &Config, organization: &Organization) -> usize {
     const FRESHNESS: usize = 8;
     const SNAPSHOT: usize = 5;
     const CHANGES: usize = 9 + 3 + 10 + 1;
-    composition_options(config, organization).estimated_series() + FRESHNESS + SNAPSHOT + CHANGES
+    const OF_A_POLICY: usize = 3;
+    let policies = OF_A_POLICY * organization.policies.len();
+    composition_options(config, organization).estimated_series() + FRESHNESS + SNAPSHOT + CHANGES + policies
 }
 
 fn composition_options(config: &Config, organization: &Organization) -> composition::Options {
@@ -53,6 +57,7 @@ fn walk_options(config: &Config, organization: &Organization) -> walk::Options {
         timeout: config.timeout,
         stall_timeout: config.stall_timeout,
         composition: Arc::new(composition_options(config, organization)),
+        policies: organization.policies.clone(),
     }
 }
 

@@ -23,11 +23,13 @@ mod changes;
 mod exporter;
 mod markdown;
 mod organization;
+mod policies;
 
 pub use changes::*;
 pub use exporter::*;
 pub use markdown::markdown;
 pub use organization::*;
+pub use policies::*;
 
 /// One metric family.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub enum Part {
     Composition,
     /// How fresh that is: never goes.
     Freshness,
+    /// Policies, and whether they are kept.
+    Policies,
     /// What changed: counters never go.
     Changes,
     /// The exporter itself.
@@ -82,7 +86,12 @@ impl Family {
 
 /// All families, in the order of `docs/metrics.md`.
 pub fn all() -> impl Iterator<Item = &'static Family> {
-    organization::FAMILIES.iter().chain(changes::FAMILIES).chain(exporter::FAMILIES).copied()
+    organization::FAMILIES
+        .iter()
+        .chain(policies::FAMILIES)
+        .chain(changes::FAMILIES)
+        .chain(exporter::FAMILIES)
+        .copied()
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub async fn once(config: &Config, clock: Clock, board: Arc<Board>) -> anyhow::R
     for configured in &config.organizations {
         let organization =
             Arc::new(Organization::new(&configured.name, configured.interval, configured.max_age));
+        organization.set_policies(configured.policies.clone());
         organizations.push(organization.clone());
         let telemetry = OrganizationTelemetry::detached(&configured.name);
         let client = client(config, configured, &shared, telemetry.clone())?;

@@ -189,6 +189,7 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
                 }
             };
             running.organization.set_timing(timing);
+            running.organization.set_policies(wanted.policies.clone());
             board.push(running.organization.clone());
             self.running.insert(name.clone(), running);
             report.note(change, name);

@@ -44,7 +44,7 @@ pub fn markdown() -> String {
     page
 }
 
-const PARTS: [(Part, &str, &str); 4] = [
+const PARTS: [(Part, &str, &str); 5] = [
     (
         Part::Composition,
         "Composition",
@@ -55,6 +55,12 @@ const PARTS: [(Part, &str, &str); 4] = [
         Part::Freshness,
         "Freshness",
         "For every configured organization from the first scrape on; never withdrawn.",
+    ),
+    (
+        Part::Policies,
+        "Policies",
+        "For each policy that is about the organization ([policies.md](policies.md)). Violation and value go with the \
+         composition,\nand come with the first walk that counted for the policy.",
     ),
     (
         Part::Changes,

@@ -50,8 +50,8 @@ impl Collector for OrganizationCollector {
         let mut all = Families(families().map(|family| (family, Vec::new())).collect());
         for organization in self.board.organizations().iter() {
             let (state, timing) = (organization.state(), organization.timing());
-            let snapshot = state.fresh_snapshot(&now, timing.max_age);
-            samples::collect(&mut all, self.options, &organization.name, timing, &state, snapshot);
+            let (policies, snapshot) = (organization.policies(), state.fresh_snapshot(&now, timing.max_age));
+            samples::collect(&mut all, self.options, &organization.name, timing, &policies, &state, snapshot);
         }
         all.into_families()
     }

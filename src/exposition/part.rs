@@ -7,6 +7,7 @@ use super::format::Format;
 use super::samples::{self, Options, Samples};
 use crate::catalog::{Family, Kind};
 use crate::clock::Moment;
+use crate::policy::Policies;
 use crate::snapshot::{Organization, OrganizationState, Timing};
 
 /// The most labels that a family of an organization has.
@@ -34,6 +35,7 @@ pub(super) struct Part {
 pub(super) struct Shown {
     /// It does not keep what it names, but no other one comes to where it was.
     state: Weak<OrganizationState>,
+    policies: Weak<Policies>,
     timing: Timing,
     is_fresh: bool,
 }
@@ -42,6 +44,7 @@ pub(super) struct Shown {
 pub(super) struct Present {
     organization: Arc<Organization>,
     state: Arc<OrganizationState>,
+    policies: Arc<Policies>,
     of: Shown,
 }
 
@@ -62,10 +65,12 @@ struct Sample<'s> {
 impl Present {
     /// `organization` at the moment `now`. Its state is read once.
     pub(super) fn of(organization: &Arc<Organization>, now: &Moment) -> Self {
-        let (state, timing) = (organization.state(), organization.timing());
+        let (state, policies, timing) =
+            (organization.state(), organization.policies(), organization.timing());
         let is_fresh = state.fresh_snapshot(now, timing.max_age).is_some();
-        let of = Shown { state: Arc::downgrade(&state), timing, is_fresh };
-        Self { organization: organization.clone(), state, of }
+        let of =
+            Shown { state: Arc::downgrade(&state), policies: Arc::downgrade(&policies), timing, is_fresh };
+        Self { organization: organization.clone(), state, policies, of }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -74,9 +79,10 @@ impl Present {
 
     /// Whether `part` is what would be written.
     pub(super) fn is_shown_by(&self, part: &Part) -> bool {
-        let Shown { state, timing, is_fresh } = &part.of;
+        let Shown { state, policies, timing, is_fresh } = &part.of;
         part.name == self.name()
             && Weak::ptr_eq(state, &self.of.state)
+            && Weak::ptr_eq(policies, &self.of.policies)
             && (*timing, *is_fresh) == (self.of.timing, self.of.is_fresh)
     }
 
@@ -84,7 +90,15 @@ impl Present {
     pub(super) fn write(&self, format: Format, options: Options) -> Part {
         let snapshot = self.state.snapshot.as_deref().filter(|_| self.of.is_fresh);
         let mut collected = Collected { samples: Vec::with_capacity(256), family: 0 };
-        samples::collect(&mut collected, options, self.name(), self.of.timing, &self.state, snapshot);
+        samples::collect(
+            &mut collected,
+            options,
+            self.name(),
+            self.of.timing,
+            &self.policies,
+            &self.state,
+            snapshot,
+        );
         let (samples, ends) = collected.write(format);
         Part { name: self.name().to_owned(), of: self.of.clone(), samples, ends }
     }

@@ -2,6 +2,7 @@
 
 use crate::catalog::{self, Family, Part};
 use crate::composition::{Figures, Row};
+use crate::policy::Policies;
 use crate::roster::{Change, Grant, Totals};
 use crate::snapshot::{OrganizationState, Snapshot, Timing};
 
@@ -23,16 +24,19 @@ pub(super) fn families() -> impl Iterator<Item = &'static Family> {
     catalog::all().filter(|family| family.part != Part::Exporter)
 }
 
-/// Gives `samples` all of the organization `name`. `snapshot` is the one of `state`, if it is fresh.
+/// Gives `samples` all of the organization `name`, with these policies in force. `snapshot` is the one of `state`, if it
+/// is fresh.
 pub(super) fn collect<'s>(
     samples: &mut impl Samples<'s>,
     options: Options,
     name: &'s str,
     timing: Timing,
+    in_force: &'s Policies,
     state: &'s OrganizationState,
     snapshot: Option<&'s Snapshot>,
 ) {
     freshness(samples, name, timing, state, snapshot.is_some());
+    policies(samples, name, in_force, snapshot);
     if options.changes {
         changes(samples, name, &state.changes);
     }
@@ -63,6 +67,26 @@ fn freshness<'s>(
         gauge(&catalog::UP, f64::from(u8::from(walk.failure.is_none())));
         gauge(&catalog::LAST_WALK_DURATION, walk.duration.as_secs_f64());
         gauge(&catalog::LAST_WALK_PAGES, walk.pages as f64);
+    }
+}
+
+fn policies<'s>(
+    samples: &mut impl Samples<'s>,
+    name: &'s str,
+    in_force: &'s Policies,
+    snapshot: Option<&'s Snapshot>,
+) {
+    for policy in in_force.iter() {
+        let (bound, severity) = (policy.terms().bound, &*policy.terms().severity);
+        samples.push(&catalog::POLICY_LIMIT, &[bound.name(), name, policy.name(), severity], bound.limit());
+        let Some(judgement) = snapshot.and_then(|snapshot| snapshot.judge(policy)) else { continue };
+        if let Some(value) = judgement.value {
+            samples.push(&catalog::POLICY_VALUE, &[name, policy.name()], value.number());
+        }
+        if let Some(is_violated) = judgement.is_violated() {
+            let violation = f64::from(u8::from(is_violated));
+            samples.push(&catalog::POLICY_VIOLATION, &[name, policy.name(), severity], violation);
+        }
     }
 }
 
@@ -149,3 +173,6 @@ fn rows<'s, const N: usize, const M: usize>(
 fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1_000.0
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,6 +161,7 @@ mod tests {
                     ("api-key.stale-after", "1d"),
                     ("log.level", "debug"),
                     ("log.format", "json"),
+                    ("policy.file", "policies/baseline.yaml"),
                 ]
                 .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
                 .into(),
@@ -199,6 +200,9 @@ mod tests {
             ("the limit of projects", Change::Adjust, &|config| config.projects_limit = 1),
             ("the drop that is believed", Change::Adjust, &|config| config.max_drop = 0.25),
             ("the names of projects", Change::Adjust, &|config| config.projects_names = false),
+            ("the policies", Change::Adjust, &|config| {
+                config.organizations[0].policies = other.organizations[0].policies.clone();
+            }),
             ("the log", Change::Keep, &|config| config.log = other.log),
         ];
         for (what, expected, edit) in table {
