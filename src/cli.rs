@@ -3,6 +3,7 @@
 //! It must not do what a room below can do: a command reads its settings and hands them on.
 
 mod arguments;
+mod check;
 mod check_config;
 mod completions;
 mod demo;
@@ -31,6 +32,10 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong.
 const WRONG_USAGE: u8 = 2;
+/// A policy is violated.
+const VIOLATED: u8 = 3;
+/// Of a policy it cannot be told.
+const UNKNOWN: u8 = 4;
 
 /// Why a command ended before its time.
 enum Failure {
@@ -39,7 +44,7 @@ enum Failure {
 }
 
 /// Runs the program with `arguments`, the program's own name first, and gives its exit code: 0 done, 1 failed at run
-/// time, 2 wrong usage or configuration.
+/// time, 2 wrong usage or configuration; of `check` also 3 and 4.
 pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, environment: Environment) -> ExitCode {
     let outcome = match arguments::parse(arguments) {
         Ok(invocation) => run(invocation, environment),
@@ -71,6 +76,7 @@ fn run(invocation: Invocation, environment: Environment) -> Result<u8, Failure> 
                 User::Demo => demo::run(layers),
                 User::Once => once::run(&layers),
                 User::Users => users::run(&layers),
+                User::Check => check::run(&layers),
                 User::CheckConfig => check_config::run(&layers),
                 User::Simulate => simulate::run(&layers),
                 User::Healthcheck => healthcheck::run(&layers),

@@ -48,11 +48,16 @@ pub(super) enum Refusal {
     Wrong(String),
 }
 
-const COMMANDS: [(&str, User, &str); 7] = [
+const COMMANDS: [(&str, User, &str); 8] = [
     ("serve", User::Serve, "Poll and serve; this is what happens without a command"),
     ("demo", User::Demo, "Serve lively synthetic organizations; needs no key, no network and no file"),
     ("once", User::Once, "Walk once and write the figures, for a textfile collector"),
     ("users", User::Users, "List the users behind a number; nothing is served or kept"),
+    (
+        "check",
+        User::Check,
+        "Walk once and hold policies against what is there; exits with 3 where one is violated",
+    ),
     (
         "check-config",
         User::CheckConfig,

@@ -12,7 +12,7 @@ const fn example(purpose: &'static str, line: &'static str) -> Example {
 }
 
 /// Two examples for each command.
-const EXAMPLES: [(&str, [Example; 2]); 8] = [
+const EXAMPLES: [(&str, [Example; 2]); 9] = [
     (
         "serve",
         [
@@ -59,6 +59,19 @@ const EXAMPLES: [(&str, [Example; 2]); 8] = [
             example(
                 "Service accounts with a key that nobody used for 180 days, for a spreadsheet",
                 "openai-org-exporter users --account-type=service_account --api-key-stale=180d --output=csv",
+            ),
+        ],
+    ),
+    (
+        "check",
+        [
+            example(
+                "Whether the organization keeps its policies, and who is behind those that it does not",
+                "openai-org-exporter check --policy.file=policies.yaml --show-users",
+            ),
+            example(
+                "For the test report of a CI server; it exits with 3 where a policy is violated",
+                "openai-org-exporter check --policy.file=policies.yaml --output=junit > policies.xml",
             ),
         ],
     ),

@@ -1,0 +1,64 @@
+//! For programs.
+
+use serde_json::{Value, json};
+
+use super::line::Line;
+use super::text::time;
+use super::{Organization, Report};
+use crate::policy::Value as PolicyValue;
+
+/// The version of the form.
+const VERSION: u32 = 1;
+
+pub(super) fn write(report: &Report) -> String {
+    let organizations: Vec<Value> =
+        report.organizations.iter().map(|one| organization(one, report.shows_users)).collect();
+    let whole =
+        json!({"version": VERSION, "outcome": report.outcome().name(), "organizations": organizations});
+    format!("{whole:#}\n")
+}
+
+fn organization(organization: &Organization, shows_users: bool) -> Value {
+    match &organization.outcome {
+        Ok(walked) => json!({
+            "name": organization.name,
+            "walked": true,
+            "walk_start_time": time(walked.start),
+            "users": walked.users,
+            "unreadable_records": walked.unreadable,
+            "policies": organization.lines().map(|line| policy(&line, shows_users)).collect::<Vec<_>>(),
+        }),
+        Err(failed) => json!({
+            "name": organization.name,
+            "walked": false,
+            "result": failed.result,
+            "error": failed.why,
+        }),
+    }
+}
+
+fn policy(line: &Line<'_>, shows_users: bool) -> Value {
+    let (terms, judgement) = (line.policy.terms(), &line.judgement);
+    let mut policy = json!({
+        "name": terms.name,
+        "description": terms.description,
+        "severity": terms.severity,
+        "select": terms.select.to_string(),
+        "bound": terms.bound.name(),
+        "limit": terms.bound.limit(),
+        "verdict": judgement.verdict.label(),
+        "value": judgement.value.map(PolicyValue::number),
+        "least": judgement.range.map(|(least, _)| least),
+        "most": judgement.range.map(|(_, most)| most),
+        "reasons": line.reasons(shows_users),
+        "notes": line.notes(shows_users),
+    });
+    if let Some(of) = &terms.of {
+        policy["of"] = of.to_string().into();
+    }
+    if shows_users && line.rests_on_users() {
+        let user = |behind: &crate::policy::Behind| json!({"id": behind.id, "sure": behind.is_sure});
+        policy["users"] = line.found.behind.iter().map(user).collect();
+    }
+    policy
+}

@@ -1,0 +1,108 @@
+//! JUnit's XML: what CI servers show as tests. An organization is a suite, a policy a case.
+
+use std::fmt::Write as _;
+
+use super::line::Line;
+use super::{Organization, Report};
+use crate::policy::Verdict;
+
+pub(super) fn write(report: &Report) -> String {
+    let counts = report.organizations.iter().map(Counts::of).fold(Counts::default(), Counts::plus);
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(xml, "<testsuites name=\"openai-org-exporter check\"{counts}>");
+    for organization in &report.organizations {
+        let name = escaped(&organization.name);
+        let _ = writeln!(xml, "  <testsuite name=\"{name}\"{}>", Counts::of(organization));
+        for line in organization.lines() {
+            case(&mut xml, &line, report.shows_users);
+        }
+        if let Err(failed) = &organization.outcome {
+            let (result, why) = (escaped(failed.result), escaped(&failed.why));
+            let _ = writeln!(
+                xml,
+                "    <testcase classname=\"{name}\" name=\"walk\">\n      <error type=\"{result}\" message=\"not walked: {why}\"/>\n    </testcase>"
+            );
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    xml.push_str("</testsuites>\n");
+    xml
+}
+
+fn case(xml: &mut String, line: &Line<'_>, shows_users: bool) {
+    let (organization, policy) = (escaped(line.organization), escaped(line.policy.name()));
+    let _ = write!(xml, "    <testcase classname=\"{organization}\" name=\"{policy}\"");
+    let element = match line.judgement.verdict {
+        Verdict::Ok => {
+            xml.push_str("/>\n");
+            return;
+        }
+        Verdict::Violated => "failure",
+        Verdict::Unknown => "error",
+    };
+    let kind = line.judgement.verdict.label();
+    let message = escaped(&line.reasons(shows_users).join("; "));
+    let _ = write!(xml, ">\n      <{element} type=\"{kind}\" message=\"{message}\"");
+    if shows_users && line.rests_on_users() {
+        xml.push('>');
+        for behind in &line.found.behind {
+            let maybe = if behind.is_sure { "" } else { " (maybe)" };
+            let _ = writeln!(xml, "{}{maybe}", escaped(&behind.id));
+        }
+        let _ = writeln!(xml, "</{element}>\n    </testcase>");
+    } else {
+        xml.push_str("/>\n    </testcase>\n");
+    }
+}
+
+/// How many cases there are.
+#[derive(Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+}
+
+impl Counts {
+    fn of(organization: &Organization) -> Self {
+        let mut counts = Self::default();
+        for line in organization.lines() {
+            counts.tests += 1;
+            counts.failures += usize::from(line.judgement.verdict == Verdict::Violated);
+            counts.errors += usize::from(line.judgement.verdict == Verdict::Unknown);
+        }
+        let not_walked = usize::from(organization.outcome.is_err());
+        counts.plus(Self { tests: not_walked, failures: 0, errors: not_walked })
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            tests: self.tests + other.tests,
+            failures: self.failures + other.failures,
+            errors: self.errors + other.errors,
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tests, failures, errors } = self;
+        write!(f, " tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"")
+    }
+}
+
+/// `text` as XML has it; what XML cannot have is replaced.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
