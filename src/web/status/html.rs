@@ -2,6 +2,7 @@
 
 mod organization;
 mod overview;
+mod policies;
 mod sections;
 
 use maud::{DOCTYPE, Markup, html};

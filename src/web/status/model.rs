@@ -3,6 +3,7 @@
 //! The state of each organization is read once. Figures go when their snapshot is withdrawn, as they do behind the
 //! telemetry path.
 
+mod policies;
 mod query;
 mod reading;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub(super) use policies::PolicyLine;
 pub(super) use query::Query;
 
 use super::Sources;
@@ -151,6 +153,8 @@ pub(super) struct Detail {
     pub(super) next_walk_time: Option<Time>,
     pub(super) walk_under_way: Option<Progress>,
     pub(super) figures: Option<Figures>,
+    /// Those that are about it, in the order of the configuration.
+    pub(super) policies: Vec<PolicyLine>,
     /// The oldest first; empty where figures are withdrawn.
     pub(super) trend: Vec<Point>,
     pub(super) changes: Option<Changes>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::{ahead, capital, fact, known, moment, number, sections};
+use super::{ahead, capital, fact, known, moment, number, policies, sections};
 use crate::web::paths::Paths;
 use crate::web::status::charts::{Line, bar, glyph, line};
 use crate::web::status::figures::{Figures, part};
@@ -49,6 +49,7 @@ pub(super) fn page(organization: &Detail, status: &Status, paths: &Paths) -> Mar
             }
             None => (no_figures(organization, now)),
         }
+        (policies::section(&organization.policies))
         div class="grid" {
             (changes(organization.changes.as_ref(), now))
             @match &organization.figures {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{ChangeKind, Changes, Detail, Organization, Point, Progress, SnapshotFacts, State, Walk};
+use super::{
+    ChangeKind, Changes, Detail, Organization, Point, PolicyLine, Progress, SnapshotFacts, State, Walk,
+};
 use crate::clock::Moment;
+use crate::policy::Policies;
 use crate::roster::Change;
 use crate::snapshot::{self, Activity, OrganizationState, RecentChanges, Snapshot, Timing, UserTotals};
 use crate::web::paths::Paths;
@@ -17,6 +20,7 @@ pub(super) struct Reading {
     timing: Timing,
     state: Arc<OrganizationState>,
     activity: Arc<Activity>,
+    policies: Arc<Policies>,
 }
 
 impl Reading {
@@ -26,6 +30,7 @@ impl Reading {
             timing: organization.timing(),
             state: organization.state(),
             activity: organization.activity(),
+            policies: organization.policies(),
         }
     }
 
@@ -111,6 +116,7 @@ impl Reading {
                 now,
             ),
             figures: snapshot.map(Figures::of),
+            policies: PolicyLine::all(&self.policies, snapshot),
             trend: match snapshot {
                 Some(_) => history.points(now).map(Point::of).collect(),
                 None => Vec::new(),
