@@ -20,7 +20,7 @@ from source.look import (
     steps,
 )
 from source.parts import Query, bars, known_and_unknown, stat, table, trend
-from source.promql import changed, highest, lowest, named, share, some, threshold, total
+from source.promql import best, changed, figures, highest, lowest, named, share, some, threshold, total
 from source.whole import ORGANIZATION, dashboard
 
 STALE = "openai_org_users_api_key_stale"
@@ -31,6 +31,7 @@ PEOPLE = 'account_type="user"'
 OWNER = 'role="owner"'
 LOCKED = 'status=~"banned|disabled"'
 GRANTS = "openai_org_user_role_grants_total"
+VERDICTS = {"0": {"index": 0, "text": "kept"}, "1": {"index": 1, "text": "violated", "color": ORANGE}}
 
 
 def idle(*matchers: str) -> str:
@@ -151,6 +152,58 @@ def owners() -> list[Json]:
             low=0,
             overrides=[override("byName", "Owners", custom__cellOptions=GAUGE, color=fixed(ORANGE))],
             alerts=("OpenAIOrgOwnerOutsideDomains",),
+        ),
+    ]
+
+
+def policies() -> list[Json]:
+    def by_policy(family: str, *labels: str) -> str:
+        return f"max by (organization, policy{''.join(f', {label}' for label in labels)}) ({figures(family)})"
+
+    none = "the demo has no policies."
+    limits = best("openai_org_policy_limit", by="organization, policy, severity, bound")
+    verdicts = by_policy("openai_org_policy_violation", "severity")
+    return [
+        table(
+            "Policies and verdicts",
+            "Whether each policy of the configuration is kept. Value and limit are users, or for shares a ratio; excepted users"
+            " do not count. Without a verdict the API does not say enough, or there are no figures.",
+            Query(verdicts),
+            Query(by_policy("openai_org_policy_value")),
+            Query(limits),
+            columns={
+                "organization": "Organization",
+                "policy": "Policy",
+                "severity": "Severity",
+                "Value #A": "Verdict",
+                "Value #B": "Value",
+                "bound": "Bound",
+                "Value #C": "Limit",
+            },
+            sort="Verdict",
+            size=(16, 9),
+            unit=COUNT,
+            decimals=None,
+            overrides=[
+                override(
+                    "byName",
+                    "Verdict",
+                    mappings=[{"type": "value", "options": VERDICTS}],
+                    custom__cellOptions={"type": "color-text"},
+                )
+            ],
+            no_data=none,
+            alerts=("OpenAIOrgPolicyViolated",),
+        ),
+        trend(
+            "Policies violated, over time",
+            "By organization: policies that are known to be violated.",
+            Query(highest(f"sum by (organization) ({verdicts})"), "{{organization}}"),
+            size=(8, 9),
+            unit=COUNT,
+            decimals=0,
+            no_data=none,
+            alerts=("OpenAIOrgPolicyViolated",),
         ),
     ]
 
@@ -339,6 +392,7 @@ def build() -> Json:
         " tells.",
         [
             ("Who is an owner?", owners()),
+            ("Policies", policies()),
             ("Keys that nobody uses", keys()),
             ("Banned and disabled", locked_out()),
             ("What the API does not say", unknown()),

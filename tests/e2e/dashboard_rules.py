@@ -11,7 +11,7 @@ from typing import Any
 
 import promql_parser as parser
 
-from exposition import CHANGES, COMPOSITION, CONTRACT, FRESHNESS
+from exposition import CHANGES, COMPOSITION, CONTRACT, FRESHNESS, POLICIES
 from harness import ROOT
 from promql import Selected, nodes, selectors
 from queries import VARIABLES, constants, filled_in, panels, variables
@@ -32,7 +32,7 @@ ALERTS = set(re.findall(r"alert: (\S+)", (ROOT / "rules" / "alerts.yaml").read_t
 # exporter watches them: there the linter's rules on job and instance do not apply.
 OF_PROCESSES = "openai-org-exporter"
 # Composition, and what else goes with one walk: it must come from the exporter with the newest snapshot alone.
-OF_ONE_WALK = COMPOSITION | {"openai_org_snapshot_anomalies"}
+OF_ONE_WALK = COMPOSITION | POLICIES - {"openai_org_policy_limit"} | {"openai_org_snapshot_anomalies"}
 # A stand-in for the variable of that name, to find it in the tree.
 NEWEST = "newest"
 # Two exporters may differ in any of these alone.
@@ -212,7 +212,7 @@ def target_organization(dashboard: Json) -> list[str]:
     """Families with the label organization show the chosen ones; alerts also those of no organization."""
     found = []
     for place, one in selected(dashboard):
-        labelled = one.name in COMPOSITION | FRESHNESS | CHANGES or one.name == "ALERTS" or "{" in one.name
+        labelled = one.name in COMPOSITION | FRESHNESS | CHANGES | POLICIES or one.name == "ALERTS" or "{" in one.name
         if labelled and not {("organization", ".+"), ("organization", ".+|")} & one.matchers:
             found.append(f"{place}: {one.name}")
     return found
@@ -222,7 +222,7 @@ def target_known_series(dashboard: Json) -> list[str]:
     return [
         f"{place}: {found.name}"
         for place, found in selected(dashboard)
-        if family(found.name) not in CONTRACT | RECORDED | {NEWEST} and not COMMON.fullmatch(found.name)
+        if family(found.name) not in CONTRACT | POLICIES | RECORDED | {NEWEST} and not COMMON.fullmatch(found.name)
     ]
 
 
@@ -247,7 +247,7 @@ def target_replicas(dashboard: Json) -> list[str]:
     """What is not of one walk is brought together over the exporters: none is named by its instance."""
     found = []
     for place, one in selected(dashboard):
-        if one.name in (FRESHNESS | CHANGES) - OF_ONE_WALK:
+        if one.name in (FRESHNESS | CHANGES | POLICIES) - OF_ONE_WALK:
             over = [node for node in one.around if isinstance(node, parser.AggregateExpr)]
             if not over or (one.name in CHANGES and str(over[-1].op) != "max"):
                 found.append(f"{place}: {one.name}")

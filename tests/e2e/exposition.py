@@ -65,6 +65,12 @@ GUARD = {
     "openai_org_exporter_web_config_last_reload_successful",
     "openai_org_exporter_web_config_last_reload_success_timestamp_seconds",
 }
+# There only with policies.
+POLICIES = {
+    "openai_org_policy_violation",
+    "openai_org_policy_value",
+    "openai_org_policy_limit",
+}
 ORGANIZATION = "default"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import promql_parser
 import yaml
 
-from exposition import COMPOSITION, CONTRACT, GUARD
+from exposition import COMPOSITION, CONTRACT, GUARD, POLICIES
 from harness import ROOT
 
 RULES = ROOT / "rules"
@@ -110,7 +110,11 @@ class Rules(unittest.TestCase):
         for alert in alerts():
             with self.subTest(alert["alert"]):
                 self.assertRegex(alert["alert"], r"^OpenAIOrg[A-Z][A-Za-z]+$")
-                self.assertIn(alert["labels"]["severity"], {"critical", "warning", "info"})
+                # Those of policies have the severity of the policy, which its series carry.
+                if "severity" in alert.get("labels", {}):
+                    self.assertIn(alert["labels"]["severity"], {"critical", "warning", "info"})
+                else:
+                    self.assertIn("max by (organization, policy, severity)", alert["expr"])
                 self.assertEqual(set(alert["annotations"]), {"summary", "description", "runbook_url"})
                 self.assertEqual(alert["annotations"]["runbook_url"], RUNBOOKS + alert["alert"].lower())
                 if "$labels.instance" not in str(alert["annotations"]) and "absent" not in alert["expr"]:
@@ -120,10 +124,10 @@ class Rules(unittest.TestCase):
         recorded = {rule["record"] for rule in rules() if "record" in rule} | {"openai_org_threshold", "up", "process_start_time_seconds", "ALERTS"}
         for rule in rules():
             for selector in selectors(rule["expr"]):
-                self.assertIn(selector.name, recorded | CONTRACT | GUARD, rule.get("alert") or rule["record"])
+                self.assertIn(selector.name, recorded | CONTRACT | GUARD | POLICIES, rule.get("alert") or rule["record"])
 
     def test_what_is_recorded_for_alerts_is_recorded_once_for_an_organization(self):
-        figures = COMPOSITION - {"openai_org_snapshot_timestamp_seconds"}
+        figures = (COMPOSITION | POLICIES) - {"openai_org_snapshot_timestamp_seconds"}
         for rule in (rule for rule in rules() if "record" in rule):
             if any(selector.name in figures for selector in selectors(rule["expr"])):
                 self.assertIn("organization:openai_org_snapshot_timestamp_seconds:newest", rule["expr"], rule["record"])
@@ -151,6 +155,9 @@ class TheUnitTests(unittest.TestCase):
             ("recording.yaml", "vector(10)", "vector(11)", "OpenAIOrgOwnersTooMany"),
             ("recording.yaml", "- min_over_time", "- max_over_time", "OpenAIOrgOwnerOutsideScim"),
             ("recording.yaml", "found:sum[1d]", "found:sum[6m]", "OpenAIOrgOwnersTooMany"),
+            ("alerts.yaml", "violation:newest[1d]", "violation:newest[6m]", "OpenAIOrgPolicyViolated"),
+            ("alerts.yaml", "and on (organization, policy, severity) openai_org_policy_limit", "", "OpenAIOrgPolicyViolated"),
+            ("alerts.yaml", "unless on (organization) openai_org_poll", "and on (organization) openai_org_poll", "OpenAIOrgPolicyViolated"),
             ("alerts.yaml", "for: 10m", "for: 0m", "OpenAIOrgExporterDown"),
             ("alerts.yaml", "unless on (organization) max", "unless on (organization) min", "OpenAIOrgSnapshotMissing"),
         ]
