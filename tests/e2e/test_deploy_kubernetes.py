@@ -17,7 +17,12 @@ from deployment import DEPLOY, GUIDE, JOB, KEY, PORT, answer, checked, code_bloc
 from harness import ROOT
 
 KUBERNETES = DEPLOY / "kubernetes"
-VARIANTS = {"operator": KUBERNETES, "base": KUBERNETES / "base", "textfile": KUBERNETES / "textfile"}
+VARIANTS = {
+    "operator": KUBERNETES,
+    "base": KUBERNETES / "base",
+    "textfile": KUBERNETES / "textfile",
+    "check": KUBERNETES / "check",
+}
 # The oldest and the newest that the validator knows.
 VERSIONS = ("1.25", "1.37")
 MODELS = {"ServiceMonitor": operator.ServiceMonitor, "PrometheusRule": operator.PrometheusRule}
@@ -77,7 +82,7 @@ class Manifests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.variants = {name: kustomize(path) for name, path in VARIANTS.items()}
-        cls.operator, cls.base, cls.textfile = (cls.variants[name] for name in VARIANTS)
+        cls.operator, cls.base, cls.textfile, cls.check = (cls.variants[name] for name in VARIANTS)
 
     def test_the_schemas_allow_every_object(self):
         for name, things in self.variants.items():
@@ -250,6 +255,23 @@ class Manifests(unittest.TestCase):
         loaded = {group["name"]: group for thing in manifests for group in thing["spec"]["groups"]}
         files = [yaml.safe_load(path.read_text()) for path in (ROOT / "rules").glob("*.yaml")]
         self.assertEqual(loaded, {group["name"]: group for file in files for group in file["groups"]})
+
+    def test_the_policies_of_the_daily_check_are_good_and_some_of_the_starter_set(self):
+        job, spec = only(self.check, "CronJob")["spec"], pod(self.check)["spec"]
+        (container,) = spec["containers"]
+        self.assertEqual(job["jobTemplate"]["spec"]["backoffLimit"], 0)
+        walk, deadline = flag(container["args"], "--poll.timeout"), job["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+        self.assertLess(seconds(walk), deadline)
+        with directory() as here:
+            mounts = self.materialize(spec, container, self.check, here)
+            command = ["serve", *(word for word in container["args"][1:])]
+            done = checked(command, mounts)
+            self.assertEqual((done.code, done.err), (0, ""))
+            own = yaml.safe_load((here / "policies" / "policies.yaml").read_text())["policies"]
+        starter = yaml.safe_load((ROOT / "policies" / "baseline.yaml").read_text())["policies"]
+        bare = [{key: value for key, value in policy.items() if key not in ("description",)} for policy in starter]
+        for policy in own:
+            self.assertIn({"severity": "warning"} | policy, bare)
 
     def test_a_walk_for_the_textfile_ends_before_the_next_begins(self):
         job = only(self.textfile, "CronJob")["spec"]
