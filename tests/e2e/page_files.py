@@ -24,6 +24,12 @@ def exporter_configuration(here: Room, text: str) -> Result:
     return strict(run("check-config", f"--config.file={here.write('config.yml', text)}", **env))
 
 
+def policies(here: Room, text: str) -> Result:
+    here.write_named(text)
+    file = here.write("policies.yml", text)
+    return strict(run("check-config", f"--policy.file={file}", OPENAI_ADMIN_KEY=SIMULATED_KEY))
+
+
 def web_configuration(here: Room, text: str) -> Result:
     here.write_named(text)
     file = here.write("web.yml", text)
@@ -43,6 +49,7 @@ def rules(here: Room, text: str) -> Result:
 # A configuration is known by one of its keys.
 BY_KEY: dict[str, Callable[[Room, str], Result]] = {
     "organizations": exporter_configuration,
+    "policies": policies,
     "tls_server_config": web_configuration,
     "basic_auth_users": web_configuration,
     "scrape_configs": prometheus_configuration,

@@ -92,7 +92,7 @@ class Shown(unittest.TestCase):
 
     def test_every_query_returns_data(self):
         directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        demo = self.enterContext(exporter("demo", *DEMO))
+        demo = self.enterContext(exporter("demo", *DEMO, f"--policy.file={ROOT}/policies/baseline.yaml"))
         url = demo.find(r"(http://127\.0\.0\.1:\d+)/metrics")
         server = self.enterContext(prometheus(directory, [url], quick_rules(directory)))
         queries = without_remark("promql")
