@@ -80,7 +80,9 @@ const COMPLETIONS: &str = "completions";
 /// Reads `arguments`, the program's own name first.
 pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, Refusal> {
     let program = program().subcommand(docs());
-    let matches = program.try_get_matches_from(arguments).map_err(|error| refusal(&error))?;
+    let arguments: Vec<OsString> = arguments.collect();
+    let matches = program.try_get_matches_from(&arguments);
+    let matches = matches.map_err(|error| refusal(&error, takes_an_argument(&arguments)))?;
     let without_flags = |command| Ok(Invocation { command, flags: BTreeMap::new() });
     let (user, matches) = match matches.subcommand() {
         None => (User::Serve, &matches),
@@ -178,8 +180,14 @@ fn argument(setting: &'static Setting, user: User) -> Arg {
     }
 }
 
+/// Whether the command of `arguments` takes one that is no flag.
+fn takes_an_argument(arguments: &[OsString]) -> bool {
+    let command = arguments.get(1).and_then(|name| COMMANDS.iter().find(|(known, _, _)| name == known));
+    command.is_some_and(|(_, user, _)| of(*user).any(|setting| setting.positional))
+}
+
 /// What clap says, in one line.
-fn refusal(error: &clap::Error) -> Refusal {
+fn refusal(error: &clap::Error, takes_an_argument: bool) -> Refusal {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -203,6 +211,9 @@ fn refusal(error: &clap::Error) -> Refusal {
             let hint = did_you_mean(flag, flags.iter().map(String::as_str));
             let hint = if hint.is_empty() { "; --help lists the flags".to_owned() } else { hint };
             Refusal::Wrong(format!("flag {flag}: unknown here{hint}"))
+        }
+        ErrorKind::UnknownArgument if takes_an_argument => {
+            Refusal::Wrong("there is one argument already; put quotes around the whole of it".to_owned())
         }
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand).unwrap_or_else(|| flag.to_owned());
@@ -262,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn a_selector_needs_no_flag() {
+        let arguments = ["users", "--role", "owner", "{status=\"active\"}", "--role=!x", "--output=ids"];
+        let invocation = invocation(&arguments).unwrap();
+        assert_eq!(invocation.command, Command::Takes(User::Users));
+        assert_eq!(invocation.flags["selector"], ["{status=\"active\"}"]);
+        assert_eq!(invocation.flags["role"], ["owner", "!x"]);
+        assert_eq!(invocation.flags["output"], ["ids"]);
+    }
+
+    #[test]
     fn what_is_wrong_is_said_in_one_line() {
         let table = [
             (
@@ -272,6 +293,11 @@ mod tests {
             (
                 &["once", "--web.listen-address=:1"],
                 "flag --web.listen-address: this command does not take it; it is a flag of serve, demo, check-config, healthcheck",
+            ),
+            (&["once", "--role=owner"], "flag --role: this command does not take it; it is a flag of users"),
+            (
+                &["users", "{role=\"owner\",", "scim_managed=\"false\"}"],
+                "there is one argument already; put quotes around the whole of it",
             ),
             (&["srve"], "command srve: unknown; did you mean serve?"),
             (&["frobnicate"], "command frobnicate: unknown; --help lists the commands"),

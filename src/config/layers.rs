@@ -425,6 +425,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_list_is_told_stands_before_what_is_counted_by_and_in_no_environment() {
+        let flags = [("email-domain", "list.com"), ("organization", "!globex"), ("role", "owner")]
+            .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
+        let variables = [
+            ("OPENAI_ADMIN_KEY", "sk-admin-a"),
+            ("OPENAI_ORG_EXPORTER_EMAIL_DOMAIN", "counted.com"),
+            ("OPENAI_ORG_EXPORTER_ROLE", "reader"),
+            ("OPENAI_ORG_EXPORTER_STATUS", "banned"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let layers = Layers::read(User::Users, flags.into(), Environment::from(variables)).unwrap();
+        let texts = |flag: &str| layers.many_of_list(flag, |text| Ok::<_, String>(text.to_owned())).unwrap();
+        assert_eq!(texts("email-domain"), ["list.com"]);
+        assert_eq!(texts("role"), ["owner"]);
+        assert!(texts("status").is_empty());
+        let organization = Config::from_layers(&layers).unwrap().organizations.remove(0);
+        assert_eq!(organization.name, "default");
+        assert_eq!(organization.email_domains[0].as_str(), "counted.com");
+    }
+
+    #[test]
     fn a_file_that_became_wrong_is_refused_like_at_the_start() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "config.yaml", "poll: {interval: 1m}");

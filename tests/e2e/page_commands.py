@@ -43,8 +43,8 @@ STAYING = {"openai-org-exporter": ("serve", "demo", None), "prometheus": (None,)
 THERE = r"( addresses=|/metrics|Listening on|ready to receive web requests)"
 # These say nothing when all is well.
 SILENT = ("sed -i ", "python3 dashboards/generate.py", "cargo build --release\n")
-# What the exporter logs while all is well is no complaint.
-LOGGED = re.compile(r"^\S+ level=(info|debug) .*\n", re.MULTILINE)
+# What the exporter logs while all is well is no complaint, nor is what `users` says of its list.
+LOGGED = re.compile(r"^(\S+ level=(info|debug) |openai-org-exporter: (note: |\d+ users)).*\n", re.MULTILINE)
 PATIENCE = 60
 # What is to be built is built already.
 CARGO = """case "$1 $2" in

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fake_api import ADMIN_KEY, Answer, Entry, FakeApi, error, fake_api
-from harness import BINARY, Result, environment, exporter, get, run, serving, wait_until
+from harness import BINARY, SIMULATED_KEY, Result, environment, exporter, get, run, serving, simulator, wait_until
 from records import entry, full_record, project, projects
 from shapes import DOMAINS, SHAPES, Shape
 from terminal import terminal
@@ -176,6 +176,16 @@ class Lists(unittest.TestCase):
                 self.assertRegex(screen.rows[0], "^ID +NAME")
                 self.assertEqual(len([row for row in screen.rows if row.startswith("user_0")]), 20)
                 self.assertNotIn("walking", "\n".join(screen.rows))
+
+    def test_progress_makes_way_for_rows_and_leaves_nothing_behind(self):
+        with simulator("--users=600", "--latency=250ms") as base_url:
+            command = [BINARY, "users", f"--openai.base-url={base_url}"]
+            with terminal(*command, columns=100, rows=700, OPENAI_ADMIN_KEY=SIMULATED_KEY) as screen:
+                self.assertEqual(screen.wait(), 0)
+                self.assertRegex("\n".join(screen.seen), r"walking: \d pages, \d00 users")
+                self.assertEqual(len([row for row in screen.rows if row.startswith("user-")]), 600)
+                self.assertEqual(len(screen.rows), 1 + 600 + 1)
+                self.assertRegex(screen.rows[-1], "^openai-org-exporter: 600 users$")
 
     def test_sorted_and_limited(self):
         api = self.api()

@@ -101,15 +101,15 @@ impl Request {
             _ => None,
         });
         let selected: Vec<&str> = selected.collect();
-        if !layers.lists_organizations() && !layers.is_set("organization") {
+        if !layers.lists_organizations() {
             let one = &mut config.organizations[0];
             match (asked(false).next(), selected.first()) {
                 (Some(name), _) => one.name = name.to_owned(),
-                (None, Some(name)) => {
+                (None, Some(name)) if !layers.is_set("organization") => {
                     one.name = (*name).to_owned();
                     notes.push(format!("the one admin key is taken for that of organization {name:?}"));
                 }
-                (None, None) => {}
+                (None, _) => {}
             }
         }
         let known: Vec<String> = config.organizations.iter().map(|one| one.name.clone()).collect();

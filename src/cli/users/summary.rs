@@ -2,7 +2,7 @@
 
 use super::printing::Printed;
 use super::request::Request;
-use crate::listing::{Comparison, harmless};
+use crate::listing::Comparison;
 
 /// Ids that are named at most, where users are no longer on the list.
 const MOST_NAMED: usize = 20;
@@ -24,7 +24,7 @@ pub(super) fn doubts(printed: &Printed) -> Vec<String> {
         }
         let gone = &list.outcome.gone;
         if !gone.is_empty() {
-            let named: Vec<_> = gone.iter().take(MOST_NAMED).map(|id| harmless(id)).collect();
+            let named: Vec<&str> = gone.iter().take(MOST_NAMED).map(|id| usual(id)).collect();
             let more = if gone.len() > MOST_NAMED { " and others" } else { "" };
             lines.push(format!(
                 "the walk of organization {organization:?} had to start over; {} listed before it did, and not since: \
@@ -39,13 +39,17 @@ pub(super) fn doubts(printed: &Printed) -> Vec<String> {
 
 /// How many users there are, and whether that is what series say.
 pub(super) fn summary(printed: &Printed, request: &Request, comparison: Option<&Comparison>) -> String {
+    text(printed, request.limit.is_some(), comparison)
+}
+
+fn text(printed: &Printed, has_limit: bool, comparison: Option<&Comparison>) -> String {
     let endings = || printed.lists.iter().map(|list| &list.ending);
     if printed.limited {
         return format!("{}, as --limit has it; there may be more", users(printed.rows));
     }
     let number: u64 = endings().map(|ending| ending.users).sum();
     let mut text = users(number);
-    if request.limit.is_some() && printed.rows < number {
+    if has_limit && printed.rows < number {
         text = format!("{} of {text}", printed.rows);
     }
     let memberships: Option<u64> = endings().map(|ending| ending.memberships).sum();
@@ -70,6 +74,74 @@ pub(super) fn summary(printed: &Printed, request: &Request, comparison: Option<&
     }
 }
 
+/// An id as other logs show it: one with characters that ids do not have may be anything.
+fn usual(id: &str) -> &str {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if id.bytes().all(is_usual) { id } else { "<unusual>" }
+}
+
 fn users(number: u64) -> String {
     format!("{number} user{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::users::printing::PrintedList;
+    use crate::listing::{Ending, Outcome};
+
+    fn list(users: u64, memberships: Option<u64>, outcome: Outcome, failure: Option<&str>) -> PrintedList {
+        let ending = Ending {
+            organization: "acme".to_owned(),
+            walk_start: Some(0),
+            users,
+            memberships,
+            complete: failure.is_none(),
+        };
+        PrintedList { ending, outcome, failure: failure.map(str::to_owned), added_at: vec![] }
+    }
+
+    fn printed(rows: u64, lists: Vec<PrintedList>) -> Printed {
+        Printed { lists, rows, ..Printed::default() }
+    }
+
+    #[test]
+    fn the_number_is_said_with_what_the_series_say() {
+        let one =
+            |users, memberships| printed(users, vec![list(users, memberships, Outcome::default(), None)]);
+        let same = |value| Comparison { value: Some(value), reasons: vec![] };
+        assert_eq!(text(&one(1, None), false, None), "1 user");
+        assert_eq!(text(&one(7, None), false, Some(&same(7.0))), "7 users, as the series");
+        let memberships = one(13, Some(14));
+        assert_eq!(text(&memberships, false, Some(&same(14.0))), "13 users in 14 memberships, as the series");
+        let differs = Comparison { value: Some(9.0), reasons: vec!["a".to_owned(), "b".to_owned()] };
+        assert_eq!(text(&one(7, None), false, Some(&differs)), "7 users; the series says 9: a; b");
+        let nothing = Comparison { value: None, reasons: vec![] };
+        assert_eq!(text(&one(7, None), false, Some(&nothing)), "7 users; there is no such series");
+        assert_eq!(text(&one(0, None), false, Some(&nothing)), "0 users, as the series");
+        let two = printed(3, (0..2).map(|_| list(5, None, Outcome::default(), None)).collect());
+        assert_eq!(text(&two, true, None), "3 of 10 users of 2 organizations");
+        let limited = Printed { rows: 3, limited: true, ..Printed::default() };
+        assert_eq!(text(&limited, true, None), "3 users, as --limit has it; there may be more");
+    }
+
+    #[test]
+    fn what_casts_doubt_is_said_without_names() {
+        let outcome = Outcome {
+            users: 2,
+            doubtful: 3,
+            gone: vec!["Ada <ada@acme.com>".to_owned(), "user-1".to_owned()],
+            ..Outcome::default()
+        };
+        let doubtful = printed(2, vec![list(2, None, outcome, Some("no answer in time"))]);
+        assert_eq!(
+            doubts(&doubtful),
+            [
+                "incomplete: the walk of organization \"acme\" is not whole, and nobody knows who is missing: no answer in \
+                 time; 3 users more may be on it, which only a whole walk tells",
+                "the walk of organization \"acme\" had to start over; 2 users listed before it did, and not since: \
+                 <unusual>, user-1",
+            ]
+        );
+    }
 }
