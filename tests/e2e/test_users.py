@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -242,6 +243,26 @@ class Lists(unittest.TestCase):
                 self.assertEqual(result.out.count("user_0"), 20)
                 if output == "json":
                     self.assertIs(json.loads(result.out)["complete"], False)
+
+    def test_a_list_that_is_stopped_ends_as_a_document(self):
+        stopped, asked = threading.Event(), []
+        self.addCleanup(stopped.set)
+
+        def answer() -> Answer | None:
+            asked.append(1)
+            if len(asked) == 2:
+                stopped.wait(30)
+            return None
+
+        flags = (f"--openai.base-url={self.api(answer=answer).base_url}", "--output=json", "--columns=id")
+        with exporter("users", *flags, OPENAI_ADMIN_KEY=ADMIN_KEY) as child:
+            child.find(r'("user_00099")')
+            child.signal(signal.SIGINT)
+            self.assertEqual(child.wait(20), 1)
+            text, end, said = child.output.partition("]}\n")
+            document = json.loads(text + end)
+            self.assertEqual((len(document["users"]), document["complete"]), (100, False))
+            self.assertRegex(said, "openai-org-exporter: incomplete: .* stopped by a signal")
 
     def test_no_name_and_no_address_stands_on_standard_error(self):
         asked = []
