@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinSet;
 
-use super::{MOST_REQUESTS_IN_FLIGHT, client, walk_options};
-use crate::admin_api::{Body, InFlight, User};
+use super::{Shared, client, walk_options};
+use crate::admin_api::{Body, User};
 use crate::clock::{Clock, Moment};
 use crate::composition;
 use crate::config::{Config, Place};
@@ -38,13 +38,13 @@ pub async fn check(
     keeps_ids: bool,
 ) -> anyhow::Result<Report> {
     let (mut walks, mut watched) = (JoinSet::new(), Vec::new());
-    let in_flight = InFlight::new(MOST_REQUESTS_IN_FLIGHT);
+    let shared = Shared::new();
     let about = config.organizations.iter().filter(|organization| !organization.policies.is_empty());
     for (number, configured) in about.enumerate() {
         let organization = Arc::new(Watched::new(&configured.name, configured.interval, configured.max_age));
         watched.push(organization.clone());
         let telemetry = OrganizationTelemetry::detached(&configured.name);
-        let client = client(config, configured, &in_flight, telemetry.clone())?;
+        let client = client(config, configured, &shared, telemetry.clone())?;
         // The auditor holds them against each user, so that the walk itself need not.
         let options = walk::Options { policies: Arc::default(), ..walk_options(config, configured) };
         let auditor = Auditor {

@@ -205,11 +205,7 @@ impl Layers {
 
     /// The setting behind `flag`: several commands may mean different things by it.
     fn setting(&self, flag: &str) -> &'static Setting {
-        let named = Setting::named(flag);
-        let is_own = |setting: &&Setting| {
-            setting.flag == flag && !setting.of_list && setting.users.contains(&self.user)
-        };
-        if named.users.contains(&self.user) { named } else { all().find(is_own).unwrap_or(named) }
+        Setting::named_for(self.user, flag)
     }
 
     /// Where the value of `flag` comes from.

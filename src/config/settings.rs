@@ -470,6 +470,12 @@ impl Setting {
         ALL.iter().find(|setting| setting.flag == flag).expect("the program names settings of the table")
     }
 
+    /// The same, where that of `user` goes before those of others.
+    pub(super) fn named_for(user: User, flag: &str) -> &'static Setting {
+        let own = ALL.iter().find(|setting| setting.flag == flag && setting.users.contains(&user));
+        own.unwrap_or_else(|| Self::named(flag))
+    }
+
     /// The same of the list that `users` writes.
     ///
     /// # Panics
