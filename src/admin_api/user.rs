@@ -104,15 +104,15 @@ impl User<'_> {
             added_at: self.added_at,
             api_key_last_used_at: self.api_key_last_used_at,
             created: self.created,
-            developer_persona: self.developer_persona.map(owned),
-            email: self.email.map(owned),
+            developer_persona: self.developer_persona.map(|text| owned(text)),
+            email: self.email.map(|text| owned(text)),
             is_default: self.is_default,
             is_scale_tier_authorized_purchaser: self.is_scale_tier_authorized_purchaser,
             is_scim_managed: self.is_scim_managed,
             is_service_account: self.is_service_account,
             projects: self.projects.map(Projects::to_static),
-            role: self.role.map(owned),
-            technical_level: self.technical_level.map(owned),
+            role: self.role.map(|text| owned(text)),
+            technical_level: self.technical_level.map(|text| owned(text)),
             user: self.user.map(Account::to_static),
         }
     }
@@ -123,7 +123,7 @@ impl Account<'_> {
         Account {
             banned: self.banned,
             banned_at: self.banned_at,
-            email: self.email.map(owned),
+            email: self.email.map(|text| owned(text)),
             enabled: self.enabled,
         }
     }
@@ -132,16 +132,16 @@ impl Account<'_> {
 impl Projects<'_> {
     fn to_static(&self) -> Projects<'static> {
         let list = self.list.iter().map(|project| Project {
-            id: project.id.map(owned),
-            name: project.name.map(owned),
-            role: project.role.map(owned),
+            id: project.id.map(|text| owned(text)),
+            name: project.name.map(|text| owned(text)),
+            role: project.role.map(|text| owned(text)),
         });
         Projects { list: list.collect(), is_empty: self.is_empty, is_list: self.is_list }
     }
 }
 
-fn owned(text: &Cow<'_, str>) -> Cow<'static, str> {
-    Cow::Owned(text.clone().into_owned())
+fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }
 
 impl<'de> Record<'de> for User<'de> {

@@ -56,7 +56,7 @@ fn case(xml: &mut String, line: &Line<'_>, shows_users: bool) {
 }
 
 /// How many cases there are.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Counts {
     tests: usize,
     failures: usize,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
+use super::line::Line;
 use super::text::clean;
 use crate::policy::Verdict;
 
@@ -29,7 +30,7 @@ pub(super) fn write(report: &Report) -> String {
         let _ = writeln!(page, "\n**{}** was not walked: {}", escaped(name), escaped(&failed.why));
     }
     if report.shows_users {
-        for line in report.lines().filter(|line| line.rests_on_users()) {
+        for line in report.lines().filter(Line::rests_on_users) {
             let _ =
                 writeln!(page, "\nBehind {}, {}:\n", escaped(line.organization), escaped(line.policy.name()));
             for behind in &line.found.behind {
