@@ -71,7 +71,7 @@ const EXAMPLES: [(&str, [Example; 2]); 9] = [
             ),
             example(
                 "For the test report of a CI server; it exits with 3 where a policy is violated",
-                "openai-org-exporter check --policy.file=policies.yaml --output=junit > policies.xml",
+                "openai-org-exporter check --policy.file=policies.yaml --output=junit",
             ),
         ],
     ),

@@ -510,7 +510,8 @@ impl Setting {
         match self.value {
             "BOOL" => &["true", "false"],
             "LEVEL" => &LogLevel::ALL,
-            "FORMAT" => &LogFormat::ALL,
+            "FORMAT" if self.flag == "log.format" => &LogFormat::ALL,
+            "FORMAT" if self.users == [Check] => &["table", "json", "junit", "sarif", "markdown"],
             _ => &[],
         }
     }
@@ -523,6 +524,7 @@ impl Setting {
     /// The environment variable that sets it, if one does.
     pub fn variable(&self) -> Option<String> {
         let name = || format!("OPENAI_ORG_EXPORTER_{}", self.flag.to_uppercase().replace(['.', '-'], "_"));
-        (!self.of_list).then(name)
+        // Where commands mean different things by a flag, the variable is the first one's.
+        (!self.of_list && Self::named(self.flag).users == self.users).then(name)
     }
 }

@@ -230,7 +230,7 @@ fn every_mistake_has_its_line() {
             &[],
             &[KEY],
             Some("sk-admin-planted-here: 1"),
-            "config.yaml:1:1: unknown key \"<key>\"; known are api_key, email_domains, log, openai, organizations, poll, projects, state, web",
+            "config.yaml:1:1: unknown key \"<key>\"; known are api_key, email_domains, log, openai, organizations, policies, policy, poll, projects, state, web",
         ),
         (
             &[],
@@ -419,7 +419,7 @@ fn every_mistake_has_its_line() {
             &[],
             &[KEY],
             Some("xyzzy: 1"),
-            "config.yaml:1:1: unknown key \"xyzzy\"; known are api_key, email_domains, log, openai, organizations, poll, projects, state, web",
+            "config.yaml:1:1: unknown key \"xyzzy\"; known are api_key, email_domains, log, openai, organizations, policies, policy, poll, projects, state, web",
         ),
         (
             &[],
@@ -431,7 +431,7 @@ fn every_mistake_has_its_line() {
             &[],
             &[KEY],
             Some("- a"),
-            "config.yaml:1:1: the file is no map of keys; known are api_key, email_domains, log, openai, organizations, poll, projects, state, web",
+            "config.yaml:1:1: the file is no map of keys; known are api_key, email_domains, log, openai, organizations, policies, policy, poll, projects, state, web",
         ),
         (
             &[],

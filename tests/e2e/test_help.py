@@ -16,6 +16,7 @@ PREFIX = "OPENAI_ORG_EXPORTER_"
 LASTING = {"serve", "demo", "simulate"}
 # Files that examples name, as somebody would have them.
 FILES = {
+    "policies.yaml": "policies:\n  - {name: somebody, select: openai_org_users, min: 1}\n",
     "config.yaml": "organizations:\n  - {name: acme, admin_key_file: key}\n",
     "web.yaml": "http_server_config:\n  headers: {X-Frame-Options: deny}\n",
     "key": SIMULATED_KEY,

@@ -94,6 +94,7 @@ async fn a_small_organization_literally() {
             "next_walk_time": "2027-01-15T08:01:08.400Z",
             "walk_under_way": null,
             "figures": null,
+            "policies": [],
             "trend": [
                 {"time": "2027-01-15T08:00:00.000Z", "users": 5, "owners": 2, "service_accounts": 1, "people_outside_scim": 1},
                 {"time": "2027-01-15T08:01:04.000Z", "users": 6, "owners": 2, "service_accounts": 1, "people_outside_scim": 1},
