@@ -52,13 +52,10 @@ const EXAMPLES: [(&str, [Example; 2]); 9] = [
     (
         "users",
         [
+            example("Who is behind a number", "openai-org-exporter users 'openai_org_users{role=\"owner\"}'"),
             example(
-                "Who is behind a number",
-                "openai-org-exporter users 'openai_org_users{role=\"owner\",scim_managed=\"false\"}'",
-            ),
-            example(
-                "Service accounts with a key that nobody used for 180 days, for a spreadsheet",
-                "openai-org-exporter users --account-type=service_account --api-key-stale=180d --output=csv",
+                "Whose keys nobody used for 180 days, for a spreadsheet",
+                "openai-org-exporter users --api-key-stale=180d --output=csv",
             ),
         ],
     ),
