@@ -330,7 +330,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
 /// What stood in an array besides the records that were kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Others {
-    /// Entries that are no records, or none that can be used.
+    /// Entries that are no records, or none that can be used, or too many.
     pub(super) count: u64,
     /// Whether the last entry was one of these.
     pub(super) at_end: bool,
@@ -376,7 +376,9 @@ impl<'de, L: Array<Item: Record<'de>>, const CAREFUL: bool> Visitor<'de> for Ent
             others.count += u64::from(!is_kept);
             others.at_end = !is_kept;
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            others.count += 1;
+        }
         Ok(others)
     }
 }

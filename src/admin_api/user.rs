@@ -74,6 +74,10 @@ pub struct Projects<'a> {
     pub is_empty: bool,
     /// Whether there is a list.
     is_list: bool,
+    /// Whether entries are no objects, or were left out.
+    has_others: bool,
+    /// Whether the list says that it goes on.
+    goes_on: bool,
 }
 
 /// One project of a user.
@@ -89,7 +93,14 @@ pub struct Project<'a> {
 
 impl<'a> From<Vec<Project<'a>>> for Projects<'a> {
     fn from(list: Vec<Project<'a>>) -> Self {
-        Self { is_empty: list.is_empty(), list: list.into(), is_list: true }
+        Self { is_empty: list.is_empty(), list: list.into(), is_list: true, ..Self::default() }
+    }
+}
+
+impl Projects<'_> {
+    /// Whether all projects of the user are in the list, as far as it tells.
+    pub fn is_whole(&self) -> bool {
+        !self.has_others && !self.goes_on
     }
 }
 
@@ -136,7 +147,13 @@ impl Projects<'_> {
             name: project.name.map(|text| owned(text)),
             role: project.role.map(|text| owned(text)),
         });
-        Projects { list: list.collect(), is_empty: self.is_empty, is_list: self.is_list }
+        Projects {
+            list: list.collect(),
+            is_empty: self.is_empty,
+            is_list: self.is_list,
+            has_others: self.has_others,
+            goes_on: self.goes_on,
+        }
     }
 }
 
@@ -236,13 +253,21 @@ impl<'de> Record<'de> for Projects<'de> {
         key: &str,
         value: D,
     ) -> Result<(), D::Error> {
-        if key != "data" {
-            return skip(value);
+        match key {
+            "data" => {}
+            "has_more" => {
+                let mut has_more = Field::Absent;
+                let read = read_into(&mut has_more, value);
+                self.goes_on = has_more == Field::Value(true);
+                return read;
+            }
+            _ => return skip(value),
         }
         self.list.clear();
         self.is_list = false;
         let others = read_array::<_, _, CAREFUL>(&mut self.list, value)?;
-        self.is_empty = self.list.is_empty() && others.count == 0;
+        self.has_others = others.count > 0;
+        self.is_empty = self.list.is_empty() && !self.has_others;
         self.is_list = true;
         Ok(())
     }

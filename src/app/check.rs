@@ -59,6 +59,12 @@ pub async fn check(
             let walked = walk_before(&auditor, &client, &options, clock, &telemetry, &meter).await;
             organization.set_activity(Activity::default());
             let outcome = match walked {
+                // Whoever made the key is somebody: such an answer says nothing of who else there is.
+                Ok(completed) if completed.composition.users() + completed.composition.unreadable() == 0 => {
+                    let why = "the API lists nobody, and no organization is without users".to_owned();
+                    tracing::error!(result = NOBODY, error = %why, "walk is not believed");
+                    Err(Failed { result: NOBODY, why })
+                }
                 Ok(completed) => Ok(Walked {
                     start: completed.summary.start.whole_unix_seconds(),
                     users: completed.composition.users(),
@@ -82,6 +88,9 @@ pub async fn check(
         shows_users: keeps_ids,
     })
 }
+
+/// What a walk comes to that is not believed.
+const NOBODY: &str = "implausible";
 
 /// Where the policies stand that stand in a file, by name.
 fn locations(config: &Config) -> BTreeMap<String, Location> {

@@ -76,7 +76,7 @@ impl<'u> Named<'u> {
     }
 
     /// What `name` makes as a label value.
-    pub(super) fn of_text(name: &'u str) -> Self {
+    pub fn of_text(name: &'u str) -> Self {
         match name.trim() {
             "" | "unknown" => Self::Unknown,
             "other" => Self::Other,

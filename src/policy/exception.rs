@@ -64,7 +64,7 @@ pub(super) enum Exempt {
 impl Whom {
     /// The user with this address.
     pub fn email(address: &str) -> Self {
-        Self::Email(address.trim().to_lowercase())
+        Self::Email(address.trim().to_ascii_lowercase())
     }
 
     /// What it is by, and the text itself.
@@ -151,7 +151,7 @@ impl Exceptions {
             return Exempt::No;
         }
         match composition::address(user) {
-            Some(address) => match self.emails.get(&address.to_lowercase()).copied().filter(holds) {
+            Some(address) => match self.emails.get(&address.to_ascii_lowercase()).copied().filter(holds) {
                 Some(place) => Exempt::By(place),
                 None => Exempt::No,
             },

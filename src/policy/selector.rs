@@ -1,8 +1,8 @@
 //! Which selectors a policy may have.
 
-use crate::selection::{Label, Pattern, Selector, Test};
+use crate::selection::{Label, Selector};
 
-/// What stands for all names that have no series of their own.
+/// What stands for all values that have no series of their own.
 const OTHER: &str = "other";
 
 /// The selector in `text`, in Prometheus' own syntax, if one user alone tells whether it fits.
@@ -20,9 +20,17 @@ pub fn parse(text: &str) -> Result<Selector, String> {
     }
     let criteria = selector.criteria();
     for (label, test) in criteria.tests() {
-        if folds(label) && names_other(test) {
+        if matches!(label, Label::OlderThan | Label::Within)
+            && (test.negated || test.pattern.literal().is_none())
+        {
             return Err(format!(
-                "label {}: {OTHER:?} stands for whatever has no series of its own, which depends on who else is \
+                "label {}: a policy takes one span, with =; which others there are depends on what is configured",
+                label.label()
+            ));
+        }
+        if folds(label) && test.pattern.fits(OTHER) {
+            return Err(format!(
+                "label {}: {OTHER:?} stands for whatever has no series of its own, which depends on what else is \
                  there; name the values themselves",
                 label.label()
             ));
@@ -31,20 +39,17 @@ pub fn parse(text: &str) -> Result<Selector, String> {
     Ok(selector)
 }
 
-/// Whether names of `label` are folded.
+/// Whether `label` has a value for everything else.
 fn folds(label: Label) -> bool {
     matches!(
         label,
-        Label::Role | Label::DeveloperPersona | Label::TechnicalLevel | Label::ProjectId | Label::ProjectRole
+        Label::Role
+            | Label::DeveloperPersona
+            | Label::TechnicalLevel
+            | Label::ProjectId
+            | Label::ProjectRole
+            | Label::EmailDomain
     )
-}
-
-/// Whether a test names `other`, by itself or as one of the alternatives of an expression.
-fn names_other(test: &Test) -> bool {
-    match &test.pattern {
-        Pattern::Is(value) => value == OTHER,
-        Pattern::Like(text, _) => text.split(['|', '(', ')']).any(|part| part == OTHER),
-    }
 }
 
 #[cfg(test)]
@@ -55,7 +60,7 @@ mod tests {
     fn what_depends_on_others_is_refused() {
         let why = |label: &str| {
             format!(
-                "label {label}: \"other\" stands for whatever has no series of its own, which depends on who else is \
+                "label {label}: \"other\" stands for whatever has no series of its own, which depends on what else is \
                  there; name the values themselves"
             )
         };
@@ -66,6 +71,10 @@ mod tests {
             (r#"{technical_level="other"}"#, "technical_level"),
             (r#"{project_id="other"}"#, "project_id"),
             (r#"{project_role=~"(other|owner)"}"#, "project_role"),
+            (r#"{role=~"(?:[o]ther)"}"#, "role"),
+            (r#"{role=~"o.*"}"#, "role"),
+            (r#"{role!~".*er"}"#, "role"),
+            (r#"{email_domain="other"}"#, "email_domain"),
         ] {
             assert_eq!(parse(text).unwrap_err(), why(label), "{text}");
         }
@@ -73,7 +82,10 @@ mod tests {
             parse(r#"{organization="acme"}"#).unwrap_err(),
             "the label organization is no part of a policy's selector; name organizations in organizations:"
         );
-        for text in [r#"{email_domain="other"}"#, r#"{role=~"other-.*"}"#, "openai_org_users"] {
+        for text in [r#"{older_than=~"90d"}"#, r#"{within!="7d"}"#] {
+            assert!(parse(text).unwrap_err().contains("a policy takes one span, with ="), "{text}");
+        }
+        for text in [r#"{email_domain!~"acme[.]com|none"}"#, r#"{role=~"other-.*"}"#, "openai_org_users"] {
             assert!(parse(text).is_ok(), "{text}");
         }
     }

@@ -152,8 +152,10 @@ impl<'v> View<'v> {
                 false,
             ),
             Group::WithoutProject => {
-                let empty = user.projects.value().map(|projects| projects.is_empty);
-                self.flag(empty, user.projects.value().is_none())
+                let projects = user.projects.value();
+                let is_told =
+                    projects.is_some_and(|projects| projects.is_whole() || !projects.list.is_empty());
+                self.flag(projects.map(|projects| projects.is_empty), !is_told)
             }
             Group::Default => self.flag(user.is_default.value().copied(), !user.is_default.is_carried()),
             Group::Purchaser => {
@@ -169,7 +171,8 @@ impl<'v> View<'v> {
         'v: 'r,
     {
         let traits = &reading.traits;
-        // Whoever asks for `unknown` asks what the API says, not what is so.
+        // Whoever asks for `unknown` asks what the API says, not what is so. Where an expression may mean both, the label
+        // is one more of the values that may be.
         let doubts = self.doubts && !clause.names(label, "unknown");
         match label {
             Label::Role => match reading.role {
@@ -179,17 +182,20 @@ impl<'v> View<'v> {
             Label::DeveloperPersona => self.name(reading.persona, |folds| &folds.personas, doubts),
             Label::TechnicalLevel => self.name(reading.level, |folds| &folds.levels, doubts),
             Label::AccountType if doubts && traits.account_type == AccountType::Unknown => {
-                Rows::one_of([AccountType::User, AccountType::ServiceAccount].map(AccountType::label))
+                Rows::one_of(AccountType::ALL.iter().map(|value| value.label()))
             }
             Label::AccountType => Rows::one_of([traits.account_type.label()]),
             Label::ScimManaged if doubts && traits.scim_managed == ScimManaged::Unknown => {
-                Rows::one_of([ScimManaged::True, ScimManaged::False].map(ScimManaged::label))
+                Rows::one_of(ScimManaged::ALL.iter().map(|value| value.label()))
             }
             Label::ScimManaged => Rows::one_of([traits.scim_managed.label()]),
-            Label::Status if doubts => Rows::one_of(reading.statuses().iter().map(|status| status.label())),
+            Label::Status if doubts => {
+                let may_be = reading.statuses().iter().chain([&traits.status]);
+                Rows::one_of(may_be.map(|status| status.label()))
+            }
             Label::Status => Rows::one_of([traits.status.label()]),
             Label::Use if doubts && traits.key_use == ApiKeyUse::Unknown => {
-                Rows::one_of([ApiKeyUse::Used, ApiKeyUse::Never].map(ApiKeyUse::label))
+                Rows::one_of(ApiKeyUse::ALL.iter().map(|value| value.label()))
             }
             Label::Use => Rows::one_of([traits.key_use.label()]),
             Label::EmailDomain => match &reading.domain {
@@ -197,6 +203,8 @@ impl<'v> View<'v> {
                     Rows::anything()
                 }
                 None => Rows::one_of(["none"]),
+                // A domain of this name is none of the label's own values.
+                Some(domain) if matches!(&**domain, "other" | "none") => Rows::one_of(["other"]),
                 Some(domain) => {
                     let known = self.options.email_domains.iter().any(|known| known.is(domain));
                     let label = if known { &**domain } else { "other" };
@@ -216,8 +224,7 @@ impl<'v> View<'v> {
         let Some(projects) = user.projects.value() else {
             return Rows { entries: SmallVec::new(), more: self.doubts };
         };
-        // Entries that are no objects are in no list.
-        let mut more = self.doubts && projects.list.is_empty() && !projects.is_empty;
+        let mut more = self.doubts && !projects.is_whole();
         let mut entries = SmallVec::new();
         let pair = |project: &'r Project<'_>| (Named::of(&project.id), Named::of(&project.role));
         let mut pairs: SmallVec<[_; 4]> = projects.list.iter().map(pair).collect();

@@ -7,9 +7,9 @@ use std::fmt;
 use super::criteria::{Criteria, Matcher};
 use super::family::Family;
 use super::label::Label;
-use super::pattern::{PatternError, Test};
+use super::pattern::{Pattern, PatternError, Test};
 use crate::catalog;
-use crate::composition::{AccountType, ApiKeyUse, FIELDS, ScimManaged, Status};
+use crate::composition::{AccountType, ApiKeyUse, FIELDS, Named, ScimManaged, Status};
 use crate::duration;
 
 /// The label that belongs to the whole, not to a user.
@@ -77,6 +77,25 @@ impl Selector {
         for (name, test) in parsed.tests {
             selector.take(name, test, foreign)?;
         }
+        let says_nothing = selector.family.is_none() && selector.matchers.is_empty();
+        if says_nothing && !selector.ignored.is_empty() {
+            let hint = match selector.ignored.iter().any(|name| name == "policy") {
+                true => "who is behind a policy, check --show-users says",
+                false => "for everybody, give openai_org_users",
+            };
+            return Err(SelectorError(format!(
+                "nothing of users is left when {} are ignored; {hint}",
+                listed(
+                    selector
+                        .ignored
+                        .iter()
+                        .map(|name| shown(name))
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .map(String::as_str)
+                )
+            )));
+        }
         Ok(selector)
     }
 
@@ -118,7 +137,7 @@ impl Selector {
                 listed(others)
             )));
         }
-        if let Some(why) = test.pattern.literal().and_then(|value| complaint(label, value)) {
+        if let Some(why) = complaints(label, &test.pattern) {
             return Err(SelectorError(format!("label {}: {why}", label.label())));
         }
         self.matchers.push(Matcher { label, any_of: vec![test] });
@@ -197,6 +216,10 @@ fn no_family(name: &str) -> SelectorError {
             "{name} counts changes, and the exporter keeps nobody's history: its log has the ids of those who changed"
         ),
         Some(_) => format!("{name} does not count users; families that do are {}", listed(families())),
+        None if is_derived(name) => format!(
+            "{} is what a rule records; write the family itself, or give the series to --from-labels",
+            shown(name)
+        ),
         None => {
             let similar = families().min_by_key(|known| strsim::damerau_levenshtein(known, name));
             let hint = similar.filter(|known| strsim::damerau_levenshtein(known, name) <= 3);
@@ -223,10 +246,44 @@ pub fn complaint(label: Label, value: &str) -> Option<String> {
             return (!is_span)
                 .then(|| format!("{} is no span of time; write it like 90d or 1h30m", quoted(value)));
         }
-        _ => return None,
+        Label::EmailDomain => {
+            let is_lower = value.to_lowercase() == value;
+            return (!is_lower)
+                .then(|| format!("domains are in lower case; write {}", quoted(&value.to_lowercase())));
+        }
+        Label::Role
+        | Label::DeveloperPersona
+        | Label::TechnicalLevel
+        | Label::ProjectId
+        | Label::ProjectRole => {
+            let is_label =
+                matches!(value, "other" | "unknown") || Named::of_text(value) == Named::Name(value);
+            return (!is_label).then(|| {
+                format!(
+                    "{} is never a label's value; what is too long, or like an address or a key, is other",
+                    quoted(value)
+                )
+            });
+        }
     };
     (!known.contains(&value))
         .then(|| format!("nobody has {}; values are {}", quoted(value), listed(known.into_iter())))
+}
+
+/// The same of a pattern: its value, or what an expression has to fit.
+fn complaints(label: Label, pattern: &Pattern) -> Option<String> {
+    let text = match pattern {
+        Pattern::Is(value) => return complaint(label, value),
+        Pattern::Like(text, _) => text,
+    };
+    let is_closed =
+        matches!(label, Label::AccountType | Label::ScimManaged | Label::Status | Label::Use | Label::Field);
+    // Of plain alternatives each has to be a value.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'|'));
+    match is_closed && is_plain {
+        true => text.split('|').filter(|part| !part.is_empty()).find_map(|part| complaint(label, part)),
+        false => None,
+    }
 }
 
 /// A text as an error shows it: one word or in quotes, in one line, and not the whole of a long one.

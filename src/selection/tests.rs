@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn a_selector_is_read_as_it_is_shown(text in r#"[a-z"\\é]{0,8}"#, negated in any::<bool>()) {
+    fn a_selector_is_read_as_it_is_shown(text in r#"[a-z"\\é]{1,8}"#, negated in any::<bool>()) {
         let test = Test { negated, pattern: Pattern::Is(text) };
         let shown = format!("openai_org_users{{organization{test},role{test}}}");
         let selector = Selector::parse(&shown).unwrap();
@@ -364,4 +364,76 @@ fn whoever_asks_for_unknown_gets_those_of_whom_nothing_is_said() {
     assert_eq!(selects(r#"{scim_managed="false"}"#, &nobody, &view), Truth::Open);
     assert_eq!(selects(r#"{role="owner"}"#, &nobody, &view), Truth::Open);
     assert_eq!(selects(r#"{role="owner",scim_managed="unknown"}"#, &nobody, &view), Truth::Open);
+}
+
+#[test]
+fn an_expression_that_fits_unknown_as_one_of_several_leaves_open_who_is_meant() {
+    let options = options();
+    let view = View::with_doubts(&options);
+    let nobody = User::default();
+    for selector in [
+        r#"{scim_managed=~"un.*"}"#,
+        r#"{scim_managed!~"true|false"}"#,
+        r#"{scim_managed!="true",scim_managed!="false"}"#,
+        r#"{status!~"active|banned|disabled"}"#,
+        r#"{use!~"used|never"}"#,
+        r#"{account_type!~"user|service_account"}"#,
+    ] {
+        assert_eq!(selects(selector, &nobody, &view), Truth::Open, "{selector}");
+    }
+}
+
+#[test]
+fn a_list_of_projects_that_is_not_whole_may_hold_any_project() {
+    let options = options();
+    let (view, labels) = (View::with_doubts(&options), View::with_own_names(&options));
+    for (projects, told) in [
+        (r#"{"data":[{"id":"a","role":"owner"}]}"#, Truth::No),
+        (r#"{"data":[{"id":"a","role":"owner"},5]}"#, Truth::Open),
+        (r#"{"data":[{"id":"a","role":"owner"}],"has_more":true}"#, Truth::Open),
+        (r#"{"has_more":true,"data":[]}"#, Truth::Open),
+        (r#"{"data":[{"id":"b","role":"owner"},5]}"#, Truth::Yes),
+    ] {
+        let text =
+            format!(r#"{{"object":"list","has_more":false,"data":[{{"id":"u","projects":{projects}}}]}}"#);
+        let page = crate::admin_api::Page::parse(&text).unwrap();
+        assert_eq!(selects(r#"{project_id="b"}"#, &page.users[0], &view), told, "{projects}");
+        assert_ne!(selects(r#"{project_id="b"}"#, &page.users[0], &labels), Truth::Open, "{projects}");
+    }
+}
+
+#[test]
+fn a_domain_that_is_called_like_a_label_value_of_its_own_is_another() {
+    let options = options();
+    let view = View::as_labels(&options, None);
+    let user = User { email: Field::Value("z@none".into()), ..User::default() };
+    assert_eq!(selects(r#"{email_domain="none"}"#, &user, &view), Truth::No);
+    assert_eq!(selects(r#"{email_domain="other"}"#, &user, &view), Truth::Yes);
+}
+
+#[test]
+fn what_nobody_can_ever_have_is_refused() {
+    for (text, expected) in [
+        (
+            r#"{email_domain="ACME.com"}"#,
+            r#"label email_domain: domains are in lower case; write "acme.com""#,
+        ),
+        (
+            r#"{role="a@b.c"}"#,
+            r#"label role: "a@b.c" is never a label's value; what is too long, or like an address or a key, is other"#,
+        ),
+        (
+            r#"{status=~"banned|disbled"}"#,
+            r#"label status: nobody has "disbled"; values are active, banned, disabled, unknown"#,
+        ),
+    ] {
+        assert_eq!(Selector::parse(text).unwrap_err().to_string(), expected, "{text}");
+    }
+    let alert = r#"{alertname="X",organization="acme",policy="owners",severity="critical"}"#;
+    assert_eq!(
+        Selector::from_printed(alert).unwrap_err().to_string(),
+        "nothing of users is left when alertname, policy, severity are ignored; who is behind a policy, check \
+         --show-users says"
+    );
+    assert!(Selector::from_printed(r#"{organization="acme"}"#).is_ok());
 }

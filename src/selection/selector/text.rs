@@ -239,6 +239,9 @@ impl<'t> Reader<'t> {
             rest.starts_with("=>") || rest.split_whitespace().all(|word| word.parse::<f64>().is_ok());
         match rest.is_empty() || (self.printed && is_value) {
             true => Ok(()),
+            false if is_value => {
+                Err(self.wrong("a value stands behind it; leave it out, or give all of it to --from-labels"))
+            }
             false => Err(self
                 .wrong("expected nothing more; a range, an offset or an operator is no part of a selector")),
         }
