@@ -120,6 +120,13 @@ fn docs_page(matches: &ArgMatches) -> Result<DocsPage, Refusal> {
     }
 }
 
+/// The setting that an argument of `command` gives; the program itself serves.
+pub(super) fn setting_of(command: &str, argument: &Arg) -> Option<&'static Setting> {
+    let user =
+        COMMANDS.iter().find(|(name, _, _)| *name == command).map_or(User::Serve, |(_, user, _)| *user);
+    of(user).find(|setting| argument.get_id() == setting.flag)
+}
+
 fn values(matches: &ArgMatches, setting: &Setting) -> Option<Vec<String>> {
     Some(matches.get_many::<String>(setting.flag)?.cloned().collect())
 }

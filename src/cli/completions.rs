@@ -4,9 +4,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ValueHint};
 use clap_complete::{aot, generate};
 
-use super::arguments::{NAME, program};
+use super::arguments::{NAME, program, setting_of};
 use super::{DONE, Failure, say};
-use crate::config::{did_you_mean, settings};
+use crate::config::did_you_mean;
 use crate::simulator::FaultKind;
 
 /// A shell whose completions are written.
@@ -66,17 +66,20 @@ fn script(shell: Shell) -> String {
 
 /// The command line with all values that are known. It is not for parsing: that says better what is wrong with a value.
 fn completable() -> clap::Command {
-    let with_values = |command: clap::Command| command.mut_args(with_values);
+    let with_values = |command: clap::Command| {
+        let name = command.get_name().to_owned();
+        command.mut_args(|argument| with_values(&name, argument))
+    };
     let names: Vec<String> =
         program().get_subcommands().map(|command| command.get_name().to_owned()).collect();
     names.into_iter().fold(with_values(program()), |command, name| command.mut_subcommand(name, with_values))
 }
 
-fn with_values(argument: Arg) -> Arg {
+fn with_values(command: &str, argument: Arg) -> Arg {
     if argument.get_id() == "SHELL" {
         return argument.value_parser(PossibleValuesParser::new(NAMES));
     }
-    let Some(setting) = settings().find(|setting| argument.get_id() == setting.flag) else { return argument };
+    let Some(setting) = setting_of(command, &argument) else { return argument };
     match setting.value {
         "FILE" => argument.value_hint(ValueHint::FilePath),
         // What stands for the value is code to zsh's `_arguments`.
@@ -134,6 +137,9 @@ mod tests {
                 assert!(script.contains(word), "{name}: {word}");
             }
             assert!(!script.contains("docs"), "{name}");
+            for word in ["jsonl", "junit"] {
+                assert!(script.contains(word), "{name}: {word}");
+            }
         }
     }
 }

@@ -12,21 +12,23 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::Failure;
-use super::arguments::{ENVIRONMENT, NAME, program};
+use super::arguments::{ENVIRONMENT, NAME, program, setting_of};
 use super::examples::{self, Example};
-use crate::config::{Environment, settings};
+use crate::config::Environment;
 
 /// What the program's codes mean; [`super::main`] gives them.
-const EXIT_CODES: [(&str, &str); 3] = [
+const EXIT_CODES: [(&str, &str); 5] = [
     (
         "0",
         "Done. That somebody stopped reading standard output, head say, is no failure, and nothing is said of it.",
     ),
     (
         "1",
-        "Failed while running; for once and healthcheck also: the walk failed, the exporter is not healthy.",
+        "Failed while running; for once, users and check also: a walk failed; for healthcheck: the exporter is not healthy.",
     ),
     ("2", "The command line or the configuration is wrong; nothing was done."),
+    ("3", "Of check: a policy is violated."),
+    ("4", "Of check: no policy is violated, and of one it cannot be told."),
 ];
 
 /// Writes all pages as files of `directory`, which is made where it is missing. They carry the day of
@@ -62,16 +64,21 @@ fn date(environment: &Environment) -> anyhow::Result<String> {
 }
 
 fn pages(date: &str) -> Vec<Page> {
-    let mut program = program().mut_args(with_variable).override_usage(format!("{NAME} [OPTIONS] [COMMAND]"));
+    let mut program = program()
+        .mut_args(|argument| with_variable("", argument))
+        .override_usage(format!("{NAME} [OPTIONS] [COMMAND]"));
     let names: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     for name in &names {
-        program = program.mut_subcommand(name, |command| command.mut_args(with_variable));
+        program = program
+            .mut_subcommand(name, |command| command.mut_args(|argument| with_variable(name, argument)));
     }
     program.build();
     let commands = program.get_subcommands().cloned().map(|command| {
-        let usage = match command.get_positionals().next() {
-            Some(_) => format!("{NAME} {} SHELL", command.get_name()),
-            None => format!("{NAME} {} [OPTIONS]", command.get_name()),
+        let name = command.get_name();
+        let usage = match command.get_positionals().next().map(Arg::is_required_set) {
+            Some(true) => format!("{NAME} {name} SHELL"),
+            Some(false) => format!("{NAME} {name} [OPTIONS] [SELECTOR]"),
+            None => format!("{NAME} {name} [OPTIONS]"),
         };
         let examples = examples::of(command.get_name());
         page(command.override_usage(usage), date, examples, &[NAME.to_owned()])
@@ -83,8 +90,8 @@ fn pages(date: &str) -> Vec<Page> {
 }
 
 /// The argument, with the environment variable that sets it.
-fn with_variable(argument: Arg) -> Arg {
-    match settings().find(|setting| argument.get_id() == setting.flag) {
+fn with_variable(command: &str, argument: Arg) -> Arg {
+    match setting_of(command, &argument) {
         Some(setting) => {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             match setting.variable() {
