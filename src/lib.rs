@@ -31,7 +31,7 @@
 //! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `policy`, `selection`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `listing`, `policy`, `poll`, `report`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `listing`, `report`, `selection`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
-//! | `report` | verdicts on policies, as a table, JSON, JUnit, SARIF or Markdown: pure | `admin_api` (in tests), `policy` |
+//! | `report` | verdicts on policies, as a table, JSON, JUnit, SARIF or Markdown: pure | `admin_api` (in tests), `listing`, `policy` |
 //! | `simulator` | synthetic organizations over the Admin API's wire format, with faults | |
 
 pub mod admin_api;

@@ -1,6 +1,7 @@
 //! Texts that people chose, on a terminal of somebody else.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// `text` with every harmful character spelled out, as `\u{202e}` or `\n`; see [`is_harmful`].
 ///
@@ -24,13 +25,38 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(spelled)
 }
 
+/// JSON with every harmful character of its texts as an escape, as `\u202e`; see [`is_harmful`]. Line breaks stay: in JSON
+/// they stand between texts only.
+///
+/// ```
+/// use openai_org_exporter::listing::harmless_json;
+///
+/// assert_eq!(harmless_json("[\n  \"a\u{202e}\"\n]"), "[\n  \"a\\u202e\"\n]");
+/// ```
+pub fn harmless_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c != '\n' && is_harmful(c) {
+            true => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
+            }
+            false => text.push(c),
+        }
+    }
+    text
+}
+
 /// Whether a terminal obeys `c`, or nobody sees it: controls, marks of direction, what has no width, separators of lines.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
             // The soft hyphen, joiners of letters, and letters that are blank.
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{3164}'
+            '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{2800}' | '\u{3164}'
             | '\u{ffa0}'
+            // Signs that stand over numbers, and the Arabic mark of direction.
+            | '\u{600}'..='\u{605}' | '\u{61c}'
             // Without a width, and marks of direction.
             | '\u{200b}'..='\u{200f}'
             // Separators of lines and paragraphs, embeddings and overrides.
@@ -38,7 +64,10 @@ pub fn is_harmful(c: char) -> bool {
             // Joiners, isolates, and what is deprecated.
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // Tags.
+            // Controls of shorthand and of music.
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            // Selectors of variations, and tags.
+            | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
             | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -59,6 +88,10 @@ mod tests {
             ("\u{200e}\u{200f}\u{61c}", r"\u{200e}\u{200f}\u{61c}"),
             ("\u{200b}\u{200c}\u{200d}\u{feff}\u{2060}", r"\u{200b}\u{200c}\u{200d}\u{feff}\u{2060}"),
             ("\u{2028}\u{2029}\u{85}", r"\u{2028}\u{2029}\u{85}"),
+            ("\u{ad}\u{2800}\u{600}\u{605}", r"\u{ad}\u{2800}\u{600}\u{605}"),
+            ("\u{1bca0}\u{1bca3}\u{1d173}\u{1d17a}", r"\u{1bca0}\u{1bca3}\u{1d173}\u{1d17a}"),
+            ("\u{fe00}\u{fe0f}\u{e0100}\u{e01ef}", r"\u{fe00}\u{fe0f}\u{e0100}\u{e01ef}"),
+            ("\u{e0041}", r"\u{e0041}"),
         ] {
             assert_eq!(harmless(text), expected);
         }
@@ -73,10 +106,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn json_has_escapes_and_keeps_its_lines() {
+        assert_eq!(
+            harmless_json("{\n  \"a\u{9b}\": \"\u{7f}\u{1d173}\u{e0041}é\"\n}"),
+            "{\n  \"a\\u009b\": \"\\u007f\\ud834\\udd73\\udb40\\udc41é\"\n}"
+        );
+    }
+
     proptest! {
         #[test]
         fn nothing_harmful_is_left(text in any::<String>()) {
             prop_assert!(!harmless(&text).contains(is_harmful));
+        }
+
+        #[test]
+        fn json_is_read_back_as_it_was(text in any::<String>()) {
+            let json = harmless_json(&serde_json::to_string(&text).unwrap());
+            prop_assert!(!json.contains(is_harmful));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
     }
 }

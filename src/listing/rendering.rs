@@ -7,7 +7,7 @@ use serde_json::json;
 use super::column::Column;
 use super::row::Row;
 use super::table::{Heading, Layout};
-use super::{csv, harmless, is_harmful};
+use super::{csv, harmless, harmless_json};
 
 /// What a list is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Rendering {
         });
         let organizations: serde_json::Value = organizations.collect();
         let complete = all && endings.iter().all(|ending| ending.complete);
-        let organizations = escaped(&organizations.to_string());
+        let organizations = harmless_json(&organizations.to_string());
         format!("\n],\"listed\":{},\"complete\":{complete},\"organizations\":{organizations}}}\n", self.rows)
     }
 
@@ -177,24 +177,8 @@ impl Rendering {
     fn object(&self, row: &Row) -> String {
         let field = |column: &Column| format!("\"{}\":{}", column.label(), column.json(row));
         let fields: Vec<String> = self.columns.iter().map(field).collect();
-        escaped(&format!("{{{}}}", fields.join(",")))
+        harmless_json(&format!("{{{}}}", fields.join(",")))
     }
-}
-
-/// JSON with every harmful character in it as an escape; there are none outside of strings.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match is_harmful(c) {
-            true => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(text, "\\u{unit:04x}");
-                }
-            }
-            false => text.push(c),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

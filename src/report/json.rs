@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::line::Line;
 use super::text::time;
 use super::{Organization, Report};
+use crate::listing::harmless_json;
 use crate::policy::Value as PolicyValue;
 
 /// The version of the form.
@@ -15,7 +16,7 @@ pub(super) fn write(report: &Report) -> String {
         report.organizations.iter().map(|one| organization(one, report.shows_users)).collect();
     let whole =
         json!({"version": VERSION, "outcome": report.outcome().name(), "organizations": organizations});
-    format!("{whole:#}\n")
+    harmless_json(&format!("{whole:#}\n"))
 }
 
 fn organization(organization: &Organization, shows_users: bool) -> Value {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::line::Line;
 use super::{Organization, Report};
+use crate::listing::harmless;
 use crate::policy::Verdict;
 
 pub(super) fn write(report: &Report) -> String {
@@ -91,16 +92,16 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// `text` as XML has it; what XML cannot have is replaced.
+/// `text` as XML has it: what is harmful is spelled out, and what XML cannot have besides is replaced.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in harmless(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

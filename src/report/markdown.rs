@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Report;
 use super::line::Line;
-use super::text::clean;
+use crate::listing::harmless;
 use crate::policy::Verdict;
 
 pub(super) fn write(report: &Report) -> String {
@@ -63,7 +63,7 @@ fn mark(verdict: Verdict) -> &'static str {
 /// `text` with nothing in it that Markdown or HTML would take for its own.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in clean(text).chars() {
+    for c in harmless(text).chars() {
         match c {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::line::Line;
 use super::text::time;
 use super::{Location, Report};
+use crate::listing::harmless_json;
 use crate::policy::{Policy, Verdict};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -31,7 +32,7 @@ pub(super) fn write(report: &Report) -> String {
         "results": results,
     });
     let whole = json!({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]});
-    format!("{whole:#}\n")
+    harmless_json(&format!("{whole:#}\n"))
 }
 
 fn rule(policy: &Policy) -> Value {

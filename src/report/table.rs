@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use super::text::clean;
+use crate::listing::harmless;
 
 const HEADS: [&str; 6] = ["ORGANIZATION", "POLICY", "SEVERITY", "VALUE", "LIMIT", "VERDICT"];
 
@@ -12,7 +12,7 @@ pub(super) fn write(report: &Report) -> String {
     rows.extend(report.lines().map(|line| {
         let terms = line.policy.terms();
         let verdict = line.judgement.verdict.label().to_owned();
-        let cells = [line.organization, &terms.name, &terms.severity].map(clean);
+        let cells = [line.organization, &terms.name, &terms.severity].map(|text| harmless(text).into_owned());
         let [organization, policy, severity] = cells;
         [organization, policy, severity, line.value(), terms.bound.to_string(), verdict]
     }));
@@ -28,18 +28,18 @@ pub(super) fn write(report: &Report) -> String {
         }
     }
     for (name, failed) in report.failures() {
-        let _ = writeln!(text, "{}: not walked: {}", clean(name), clean(&failed.why));
+        let _ = writeln!(text, "{}: not walked: {}", harmless(name), harmless(&failed.why));
     }
     for line in report.lines() {
-        let place = format!("{}, {}", clean(line.organization), clean(line.policy.name()));
+        let place = format!("{}, {}", harmless(line.organization), harmless(line.policy.name()));
         for sentence in line.reasons(true).into_iter().chain(line.notes(true)) {
-            let _ = writeln!(text, "{place}: {}", clean(&sentence));
+            let _ = writeln!(text, "{place}: {}", harmless(&sentence));
         }
         if report.shows_users && line.rests_on_users() {
             let _ = writeln!(text, "{place}: users behind this:");
             for behind in &line.found.behind {
                 let maybe = if behind.is_sure { "" } else { "  (maybe: the API does not say enough)" };
-                let _ = writeln!(text, "  {}{maybe}", clean(&behind.id));
+                let _ = writeln!(text, "  {}{maybe}", harmless(&behind.id));
             }
         }
     }

@@ -27,16 +27,27 @@ fn user(id: &'static str, role: Field<Cow<'static, str>>) -> User<'static> {
     User { id: id.into(), email: Field::Value(format!("{id}@example.com").into()), role, ..User::default() }
 }
 
-fn report(policies: Vec<Arc<Policy>>, shows_users: bool, failed: bool) -> Report {
+fn owner() -> Field<Cow<'static, str>> {
+    Field::Value("owner".into())
+}
+
+fn organization(
+    name: &str,
+    policies: Vec<Arc<Policy>>,
+    users: &[User<'static>],
+    shows_users: bool,
+) -> Organization {
     let policies = Arc::new(Policies::new(policies));
     let mut audit = Audit::new(policies.clone(), Arc::default(), START, shows_users);
-    let owner = || Field::Value("owner".into());
-    for user in [user("user-1", owner()), user("user-2", owner()), user("user-3", Field::Absent)] {
-        audit.add(&user);
-    }
-    let walked = Walked { start: START, users: 3, unreadable: 1, found: audit.finish() };
-    let mut organizations =
-        vec![Organization { name: "acme".into(), policies: policies.clone(), outcome: Ok(walked) }];
+    users.iter().for_each(|user| audit.add(user));
+    let walked = Walked { start: START, users: users.len() as u64, unreadable: 1, found: audit.finish() };
+    Organization { name: name.into(), policies, outcome: Ok(walked) }
+}
+
+fn report(policies: Vec<Arc<Policy>>, shows_users: bool, failed: bool) -> Report {
+    let users = [user("user-1", owner()), user("user-2", owner()), user("user-3", Field::Absent)];
+    let mut organizations = vec![organization("acme", policies, &users, shows_users)];
+    let policies = organizations[0].policies.clone();
     if failed {
         let failed = Failed { result: "unauthorized", why: "401 <\u{1b}[1m>".into() };
         organizations.push(Organization { name: "globex".into(), policies, outcome: Err(failed) });
@@ -73,7 +84,7 @@ ORGANIZATION  POLICY  SEVERITY  VALUE              LIMIT         VERDICT
 acme          two     critical  2                  at most 1     violated
 acme          some    critical  2 of 3 (66.6667%)  at least 60%  unknown
 acme          old     critical  2                  at most 9     violated
-globex: not walked: 401 <\u{fffd}[1m>
+globex: not walked: 401 <\\u{1b}[1m>
 acme, two: it is 2, and has to be at most 1
 acme, two: users behind this:
   user-1
@@ -113,7 +124,7 @@ fn junit_has_a_case_for_each_policy() {
   </testsuite>
   <testsuite name=\"globex\" tests=\"1\" failures=\"0\" errors=\"1\">
     <testcase classname=\"globex\" name=\"walk\">
-      <error type=\"unauthorized\" message=\"not walked: 401 &lt;\u{fffd}[1m&gt;\"/>
+      <error type=\"unauthorized\" message=\"not walked: 401 &lt;\\u{1b}[1m&gt;\"/>
     </testcase>
   </testsuite>
 </testsuites>
@@ -136,7 +147,7 @@ fn markdown_takes_nothing_of_others_for_its_own() {
 | ❔ unknown | acme | some | 2 of 3 (66.6667%) | at least 60% | it may be 50% to 100%: the API does not say enough of some users, and 1 record cannot be read |
 | ❌ violated | acme | old | 2 | at most 9 | the exception for user-9 ended on 2026-10-01; the exception for an address \\(number 2\\) is for nobody who is there |
 
-**globex** was not walked: 401 &lt;\u{fffd}\\[1m&gt;
+**globex** was not walked: 401 &lt;\\\\u\\{1b\\}\\[1m&gt;
 
 Behind acme, two:
 
@@ -205,4 +216,40 @@ fn json_is_read_back() {
     assert_eq!((&policies[1]["least"], &policies[1]["most"]), (&0.5.into(), &1.0.into()));
     assert_eq!(json["organizations"][1]["result"], "unauthorized");
     assert!(report(three(), false, true).write(Format::Json).find("\"users\": [").is_none());
+}
+
+/// A report in which all texts of others are `text`.
+fn of_others(text: &'static str) -> Report {
+    let policies = vec![policy(text, Bound::Max(0), &[(text, "2026-10-01")])];
+    let acme = organization(text, policies, &[user(text, owner())], true);
+    let failed = Failed { result: "unauthorized", why: text.into() };
+    let globex = Organization { name: text.into(), policies: Arc::default(), outcome: Err(failed) };
+    Report { organizations: vec![acme, globex], locations: BTreeMap::new(), shows_users: true }
+}
+
+#[test]
+fn nothing_harmful_of_others_is_in_any_output() {
+    const TEXT: &str = "a\u{9b}\u{202e}\u{ad}\u{e0041}\u{1d173}\u{2028}\n\u{1b}z";
+    let spelled = r"a\u{9b}\u{202e}\u{ad}\u{e0041}\u{1d173}\u{2028}\n\u{1b}z";
+    let json = r"a\u009b\u202e\u00ad\udb40\udc41\ud834\udd73\u2028\n\u001bz";
+    let markdown = r"a\\u\{9b\}\\u\{202e\}\\u\{ad\}\\u\{e0041\}\\u\{1d173\}\\u\{2028\}\\n\\u\{1b\}z";
+    for (format, expected) in [
+        (Format::Table, spelled),
+        (Format::Json, json),
+        (Format::Junit, spelled),
+        (Format::Sarif, json),
+        (Format::Markdown, markdown),
+    ] {
+        let text = of_others(TEXT).write(format);
+        let harmful = |c: char| c != '\n' && crate::listing::is_harmful(c);
+        assert!(text.contains(expected) && !text.contains(harmful) && !text.contains('\u{fffd}'), "{text}");
+    }
+    for format in [Format::Json, Format::Sarif] {
+        let json: serde_json::Value = serde_json::from_str(&of_others(TEXT).write(format)).unwrap();
+        let name = match format {
+            Format::Json => &json["organizations"][0]["name"],
+            _ => &json["runs"][0]["results"][0]["ruleId"],
+        };
+        assert_eq!(name, TEXT);
+    }
 }
