@@ -194,9 +194,7 @@ fn sarif_has_a_result_for_each_that_is_not_kept_at_its_line() {
 fn no_output_has_an_address_and_ids_are_there_only_if_asked_for() {
     for format in Format::NAMES.map(|(_, format)| format) {
         let text = report(three(), false, false).write(format);
-        assert!(!text.contains("example.com") && !text.contains("user-1"), "{text}");
-        // The table is for whoever has written the policy.
-        assert_eq!(text.contains("user-9"), format == Format::Table, "{text}");
+        assert!(!text.contains("example.com") && !text.contains("user-"), "{text}");
         let text = report(three(), true, false).write(format);
         assert!(
             !text.contains("example.com") && text.contains("user-1") && text.contains("user-9"),

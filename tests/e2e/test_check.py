@@ -126,13 +126,18 @@ default, unknown: it may be 2 to 3: the API does not say enough of some users
                 self.write(policy("few", {"max": 9}, **excepting(who, ENDED)))
                 result = self.check(api)
                 self.assertEqual(result.code, 3)
-                named = who.get("user", "an address (number 1)")
-                self.assertIn(f"default, few: the exception for {named} ended on {ENDED}\n", result.out)
-                self.assertNotIn("acme.example", result.out.lower())
+                told = self.check(api, "--show-users")
+                for one, name in ((result, "a user (number 1)"), (told, "user-a")):
+                    named = name if "user" in who else "an address (number 1)"
+                    self.assertIn(f"default, few: the exception for {named} ended on {ENDED}\n", one.out)
+                    self.assertNotIn("acme.example", one.out.lower())
+                self.assertNotIn("user-a", result.out)
         self.write(policy("none", {"max": 1}, **excepting({"user": "user-gone"}, "never")))
         result = self.check(api)
         self.assertEqual(result.code, 0)
-        self.assertIn("default, none: the exception for user-gone is for nobody who is there\n", result.out)
+        self.assertIn("default, none: the exception for a user (number 1) is for nobody who is there\n", result.out)
+        told = self.check(api, "--show-users").out
+        self.assertIn("default, none: the exception for user-gone is for nobody who is there\n", told)
 
     def test_users_are_named_by_their_ids_if_asked_for_and_never_otherwise(self):
         api = self.api(user("owner-1", "owner"), user("reader", "reader"), user("silent", None))
