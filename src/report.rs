@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::policy::{Found, Policies, Verdict};
-use line::Line;
+use line::{Ids, Line};
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,11 @@ impl Report {
         } else {
             Outcome::Ok
         }
+    }
+
+    /// How ids are written where they are written as they are.
+    fn ids(&self) -> Ids {
+        self.shows_users.then_some(str::to_owned as fn(&str) -> String)
     }
 
     /// Each policy of each organization that was walked.

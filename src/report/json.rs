@@ -13,13 +13,13 @@ const VERSION: u32 = 1;
 
 pub(super) fn write(report: &Report) -> String {
     let organizations: Vec<Value> =
-        report.organizations.iter().map(|one| organization(one, report.shows_users)).collect();
+        report.organizations.iter().map(|one| organization(one, report)).collect();
     let whole =
         json!({"version": VERSION, "outcome": report.outcome().name(), "organizations": organizations});
     harmless_json(&format!("{whole:#}\n"))
 }
 
-fn organization(organization: &Organization, shows_users: bool) -> Value {
+fn organization(organization: &Organization, report: &Report) -> Value {
     match &organization.outcome {
         Ok(walked) => json!({
             "name": organization.name,
@@ -27,7 +27,7 @@ fn organization(organization: &Organization, shows_users: bool) -> Value {
             "walk_start_time": time(walked.start),
             "users": walked.users,
             "unreadable_records": walked.unreadable,
-            "policies": organization.lines().map(|line| policy(&line, shows_users)).collect::<Vec<_>>(),
+            "policies": organization.lines().map(|line| policy(&line, report)).collect::<Vec<_>>(),
         }),
         Err(failed) => json!({
             "name": organization.name,
@@ -38,7 +38,7 @@ fn organization(organization: &Organization, shows_users: bool) -> Value {
     }
 }
 
-fn policy(line: &Line<'_>, shows_users: bool) -> Value {
+fn policy(line: &Line<'_>, report: &Report) -> Value {
     let (terms, judgement) = (line.policy.terms(), &line.judgement);
     let mut policy = json!({
         "name": terms.name,
@@ -51,13 +51,13 @@ fn policy(line: &Line<'_>, shows_users: bool) -> Value {
         "value": judgement.value.map(PolicyValue::number),
         "least": judgement.range.map(|(least, _)| least),
         "most": judgement.range.map(|(_, most)| most),
-        "reasons": line.reasons(shows_users),
-        "notes": line.notes(shows_users),
+        "reasons": line.reasons(report.ids()),
+        "notes": line.notes(report.ids()),
     });
     if let Some(of) = &terms.of {
         policy["of"] = of.to_string().into();
     }
-    if shows_users && line.rests_on_users() {
+    if report.shows_users && line.rests_on_users() {
         let user = |behind: &crate::policy::Behind| json!({"id": behind.id, "sure": behind.is_sure});
         policy["users"] = line.found.behind.iter().map(user).collect();
     }

@@ -15,7 +15,7 @@ pub(super) fn write(report: &Report) -> String {
         let name = escaped(&organization.name);
         let _ = writeln!(xml, "  <testsuite name=\"{name}\"{}>", Counts::of(organization));
         for line in organization.lines() {
-            case(&mut xml, &line, report.shows_users);
+            case(&mut xml, &line, report);
         }
         if let Err(failed) = &organization.outcome {
             let (result, why) = (escaped(failed.result), escaped(&failed.why));
@@ -30,7 +30,7 @@ pub(super) fn write(report: &Report) -> String {
     xml
 }
 
-fn case(xml: &mut String, line: &Line<'_>, shows_users: bool) {
+fn case(xml: &mut String, line: &Line<'_>, report: &Report) {
     let (organization, policy) = (escaped(line.organization), escaped(line.policy.name()));
     let _ = write!(xml, "    <testcase classname=\"{organization}\" name=\"{policy}\"");
     let element = match line.judgement.verdict {
@@ -42,9 +42,9 @@ fn case(xml: &mut String, line: &Line<'_>, shows_users: bool) {
         Verdict::Unknown => "error",
     };
     let kind = line.judgement.verdict.label();
-    let message = escaped(&line.reasons(shows_users).join("; "));
+    let message = escaped(&line.reasons(report.ids()).join("; "));
     let _ = write!(xml, ">\n      <{element} type=\"{kind}\" message=\"{message}\"");
-    if shows_users && line.rests_on_users() {
+    if report.shows_users && line.rests_on_users() {
         xml.push('>');
         for behind in &line.found.behind {
             let maybe = if behind.is_sure { "" } else { " (maybe)" };

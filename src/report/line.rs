@@ -4,6 +4,9 @@ use super::Walked;
 use super::text::share;
 use crate::policy::{Exception, Found, Judgement, Policy, Verdict, Whom};
 
+/// How an id is written; none is, where there is nothing.
+pub(super) type Ids = Option<fn(&str) -> String>;
+
 /// What is said of it.
 pub(super) struct Line<'r> {
     pub(super) organization: &'r str,
@@ -29,15 +32,15 @@ impl<'r> Line<'r> {
         self.judgement.value.map_or_else(|| "nobody".to_owned(), |value| value.to_string())
     }
 
-    /// Why it is violated or unknown. `with_ids` says whether ids of users may be in it.
-    pub(super) fn reasons(&self, with_ids: bool) -> Vec<String> {
+    /// Why it is violated or unknown.
+    pub(super) fn reasons(&self, ids: Ids) -> Vec<String> {
         let Judgement { verdict, range, ended, is_exceeded, .. } = &self.judgement;
         let mut reasons = Vec::new();
         if *is_exceeded {
             reasons.push(format!("it is {}, and has to be {}", self.value(), self.policy.terms().bound));
         }
         for (place, exception) in ended {
-            let whom = whom(*place, exception, with_ids);
+            let whom = whom(*place, exception, ids);
             reasons.push(format!("the exception for {whom} ended on {}", exception.until));
         }
         if let (Verdict::Unknown, Some((least, most))) = (verdict, range) {
@@ -57,13 +60,13 @@ impl<'r> Line<'r> {
     }
 
     /// What is odd, and no matter of the verdict.
-    pub(super) fn notes(&self, with_ids: bool) -> Vec<String> {
+    pub(super) fn notes(&self, ids: Ids) -> Vec<String> {
         let exceptions = self.policy.terms().exceptions.iter().zip(&self.found.excepts).enumerate();
         let is_idle = |(_, (exception, excepts)): &(usize, (&Exception, &bool))| {
             !**excepts && exception.until.holds_at(self.walked.start)
         };
         let note = |(place, (exception, _)): (usize, (&Exception, &bool))| {
-            format!("the exception for {} is for nobody who is there", whom(place, exception, with_ids))
+            format!("the exception for {} is for nobody who is there", whom(place, exception, ids))
         };
         exceptions.filter(is_idle).map(note).collect()
     }
@@ -75,10 +78,10 @@ impl<'r> Line<'r> {
 }
 
 /// Whom an exception is for. An address is never repeated.
-fn whom(place: usize, exception: &Exception, with_ids: bool) -> String {
-    match &exception.whom {
-        Whom::User(id) if with_ids => id.clone(),
-        Whom::User(_) => format!("a user (number {})", place + 1),
-        Whom::Email(_) => format!("an address (number {})", place + 1),
+fn whom(place: usize, exception: &Exception, ids: Ids) -> String {
+    match (&exception.whom, ids) {
+        (Whom::User(id), Some(written)) => written(id),
+        (Whom::User(_), None) => format!("a user (number {})", place + 1),
+        (Whom::Email(_), _) => format!("an address (number {})", place + 1),
     }
 }

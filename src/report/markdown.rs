@@ -12,30 +12,30 @@ pub(super) fn write(report: &Report) -> String {
     if report.lines().next().is_some() {
         page.push_str("\n| | organization | policy | value | limit | why |\n|---|---|---|---|---|---|\n");
     }
+    let ids = report.shows_users.then_some(code as fn(&str) -> String);
     for line in report.lines() {
         let terms = line.policy.terms();
-        let why = line.reasons(report.shows_users).into_iter().chain(line.notes(report.shows_users));
+        let why = line.reasons(ids).into_iter().chain(line.notes(ids));
         let _ = writeln!(
             page,
             "| {} | {} | {} | {} | {} | {} |",
             mark(line.judgement.verdict),
-            escaped(line.organization),
-            escaped(&terms.name),
+            code(line.organization),
+            code(&terms.name),
             line.value(),
             terms.bound,
-            escaped(&why.collect::<Vec<_>>().join("; "))
+            why.collect::<Vec<_>>().join("; ")
         );
     }
     for (name, failed) in report.failures() {
-        let _ = writeln!(page, "\n**{}** was not walked: {}", escaped(name), escaped(&failed.why));
+        let _ = writeln!(page, "\n**{}** was not walked: {}", code(name), code(&failed.why));
     }
     if report.shows_users {
         for line in report.lines().filter(Line::rests_on_users) {
-            let _ =
-                writeln!(page, "\nBehind {}, {}:\n", escaped(line.organization), escaped(line.policy.name()));
+            let _ = writeln!(page, "\nBehind {}, {}:\n", code(line.organization), code(line.policy.name()));
             for behind in &line.found.behind {
                 let maybe = if behind.is_sure { "" } else { " (maybe: the API does not say enough)" };
-                let _ = writeln!(page, "- {}{maybe}", escaped(&behind.id));
+                let _ = writeln!(page, "- {}{maybe}", code(&behind.id));
             }
         }
     }
@@ -60,22 +60,10 @@ fn mark(verdict: Verdict) -> &'static str {
     }
 }
 
-/// `text` with nothing in it that Markdown or HTML would take for its own.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in harmless(text).chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            // A mention would send mail to somebody.
-            '@' => escaped.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '|' | '!' | '~' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
+/// `text` as code, of which nothing is a link, a mention, HTML or Markdown. What would end the code, or the cell of a table
+/// that it stands in, is spelled out.
+fn code(text: &str) -> String {
+    let text = harmless(text).replace('`', r"\u{60}").replace('|', r"\u{7c}");
+    // Two backticks alone would begin another code.
+    if text.is_empty() { "` `".to_owned() } else { format!("`{text}`") }
 }

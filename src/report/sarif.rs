@@ -63,7 +63,7 @@ fn result(report: &Report, line: &Line<'_>, policies: &[&Policy]) -> Value {
         Verdict::Ok | Verdict::Unknown => ("open", "none"),
     };
     let organization = line.organization;
-    let mut message = format!("{organization}, {name}: {}", line.reasons(report.shows_users).join("; "));
+    let mut message = format!("{organization}, {name}: {}", line.reasons(report.ids()).join("; "));
     if report.shows_users && line.rests_on_users() {
         let user = |behind: &crate::policy::Behind| match behind.is_sure {
             true => behind.id.to_string(),

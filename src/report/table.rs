@@ -32,7 +32,7 @@ pub(super) fn write(report: &Report) -> String {
     }
     for line in report.lines() {
         let place = format!("{}, {}", harmless(line.organization), harmless(line.policy.name()));
-        for sentence in line.reasons(report.shows_users).into_iter().chain(line.notes(report.shows_users)) {
+        for sentence in line.reasons(report.ids()).into_iter().chain(line.notes(report.ids())) {
             let _ = writeln!(text, "{place}: {}", harmless(&sentence));
         }
         if report.shows_users && line.rests_on_users() {
