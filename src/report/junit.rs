@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::line::Line;
+use super::text::is_command;
 use super::{Organization, Report};
 use crate::listing::harmless;
 use crate::policy::Verdict;
@@ -48,7 +49,11 @@ fn case(xml: &mut String, line: &Line<'_>, report: &Report) {
         xml.push('>');
         for behind in &line.found.behind {
             let maybe = if behind.is_sure { "" } else { " (maybe)" };
-            let _ = writeln!(xml, "{}{maybe}", escaped(&behind.id));
+            let mut id = escaped(&behind.id);
+            if is_command(&id) {
+                id = id.replacen(':', "&#58;", 1);
+            }
+            let _ = writeln!(xml, "{id}{maybe}");
         }
         let _ = writeln!(xml, "</{element}>\n    </testcase>");
     } else {
@@ -101,6 +106,8 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
+            // A command to GitHub's runner begins with two of them.
+            '#' => escaped.push_str("&#35;"),
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }

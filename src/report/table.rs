@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
+use super::text::is_command;
 use crate::listing::harmless;
 
 const HEADS: [&str; 6] = ["ORGANIZATION", "POLICY", "SEVERITY", "VALUE", "LIMIT", "VERDICT"];
@@ -44,5 +45,11 @@ pub(super) fn write(report: &Report) -> String {
         }
     }
     let _ = writeln!(text, "{}", report.summary());
-    text
+    text.lines().map(told).collect()
+}
+
+/// A line that is no command to whoever reads the log of a job: GitHub's runner takes `##[` for one anywhere, too.
+fn told(line: &str) -> String {
+    let line = line.replace("##", r"#\u{23}");
+    if is_command(&line) { format!("- {line}\n") } else { format!("{line}\n") }
 }

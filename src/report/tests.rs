@@ -286,3 +286,28 @@ fn nothing_harmful_of_others_is_in_any_output() {
         assert_eq!(name, TEXT);
     }
 }
+
+#[test]
+fn no_line_is_a_command_to_who_reads_the_log_of_a_job() {
+    assert_eq!(
+        of_others("::error::x").write(Format::Table),
+        "\
+ORGANIZATION  POLICY      SEVERITY  VALUE  LIMIT      VERDICT
+- ::error::x    ::error::x  critical  1      at most 0  violated
+- ::error::x: not walked: ::error::x
+- ::error::x, ::error::x: it is 1, and has to be at most 0
+- ::error::x, ::error::x: the exception for ::error::x ended on 2026-10-01
+- ::error::x, ::error::x: users behind this:
+-   ::error::x
+1 verdict: 0 ok, 1 violated, 0 unknown, 1 organization not walked
+"
+    );
+    let text = of_others("##[error]x").write(Format::Table);
+    assert!(text.contains("\n  #\\u{23}[error]x\n") && !text.contains("##"), "{text}");
+    for (text, expected) in
+        [("::error::x", ">&#58;:error::x\n</failure>"), ("##[error]x", ">&#35;&#35;[error]x\n</failure>")]
+    {
+        let text = of_others(text).write(Format::Junit);
+        assert!(text.contains(expected) && !text.contains("##"), "{text}");
+    }
+}
