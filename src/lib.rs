@@ -28,7 +28,7 @@
 //! | `poll` | walks one organization on a schedule and publishes snapshots | `admin_api`, `clock`, `roster`, `snapshot`, `telemetry`, `walk` |
 //! | `exposition` | the collector over the board, and the formats | `admin_api` and `walk` (in tests), `catalog`, `clock`, `composition`, `policy`, `roster`, `snapshot`, `telemetry` |
 //! | `web` | hyper server, guard, routes, content negotiation, limits, status page | `clock`, `composition`, `exposition`, `policy`, `roster`, `snapshot`, `telemetry` |
-//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `policy`, `selection`, `web` (value types only) |
+//! | `config` | flags, environment and YAML become one validated configuration; secrets | `admin_api`, `composition`, `duration`, `listing`, `policy`, `selection`, `web` (value types only) |
 //! | `app` | puts the rooms together: pollers, server, reload, signals, shutdown | `admin_api`, `catalog`, `clock`, `composition`, `config`, `exposition`, `listing`, `policy`, `poll`, `report`, `snapshot`, `state`, `telemetry`, `walk`, `web` |
 //! | `cli` | arguments, one file per subcommand | `app`, `catalog`, `clock`, `config`, `duration`, `listing`, `report`, `selection`, `simulator`, `snapshot`, `walk`, `web` (value types only) |
 //! | `report` | verdicts on policies, as a table, JSON, JUnit, SARIF or Markdown: pure | `admin_api` (in tests), `listing`, `policy` |

@@ -8,6 +8,7 @@ use crate::config::layers::{Placed, check_map, entry, scalars};
 use crate::config::organizations::{at, one};
 use crate::config::values;
 use crate::config::yaml::{Node, Value};
+use crate::listing::{harmless, is_harmful};
 use crate::policy::{Bound, Exception, Policy, Terms, Until, Whom, parse_selector};
 use crate::selection::Selector;
 
@@ -45,7 +46,7 @@ pub(super) fn read(node: &Node) -> Result<PolicyEntry, ConfigError> {
     let Some(name) = one(node, "name")? else {
         return Err(wrong("a policy has no name; add name:"));
     };
-    let name = at(&name, |text| values::label_value("the name of a policy", text))?;
+    let name = at(&name, |text| visible("the name of a policy", text))?;
     let Some(select) = selector(node, "select")? else {
         let message = format!(
             "policy {name:?} selects nobody; add select: with a selector, such as '{{role=\"owner\"}}'"
@@ -61,7 +62,7 @@ pub(super) fn read(node: &Node) -> Result<PolicyEntry, ConfigError> {
         return Err(ConfigError::new(place, message));
     }
     let severity = match one(node, "severity")? {
-        Some(severity) => at(&severity, |text| values::label_value("the severity of a policy", text))?,
+        Some(severity) => at(&severity, |text| visible("the severity of a policy", text))?,
         None => DEFAULT_SEVERITY.to_owned(),
     };
     let description = one(node, "description")?.map(|text| at(&text, plain_text)).transpose()?;
@@ -74,6 +75,15 @@ pub(super) fn read(node: &Node) -> Result<PolicyEntry, ConfigError> {
     };
     let policy = Policy::new(Terms { name, select, of, bound, severity, description, exceptions });
     Ok(PolicyEntry { policy: Arc::new(policy), organizations, place: node.place.clone() })
+}
+
+/// A text that is the value of a label, and is seen as it is; `what` says of what.
+fn visible(what: &str, text: &str) -> Result<String, String> {
+    let text = values::label_value(what, text)?;
+    match text.contains(is_harmful) {
+        true => Err(format!("{what} holds a character that nobody sees: {}; take it out", harmless(&text))),
+        false => Ok(text),
+    }
 }
 
 /// The selector behind `key`.

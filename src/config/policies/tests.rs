@@ -170,6 +170,10 @@ fn what_is_wrong_with_a_policy_is_said_with_its_place() {
         ),
         (wrong(&format!("{good}    severity: ''\n")), "p.yaml:5:15: the severity of a policy is empty"),
         (
+            wrong(&format!("{good}    severity: \"hi\\u00adgh\"\n")),
+            r"p.yaml:5:15: the severity of a policy holds a character that nobody sees: hi\u{ad}gh; take it out",
+        ),
+        (
             wrong(&format!("{good}    organizations: [defalt]\n")),
             "p.yaml:2:5: policy \"p\": nobody watches an organization \"defalt\"; did you mean default?",
         ),
@@ -231,6 +235,14 @@ fn what_is_wrong_with_a_file_of_policies_is_said_with_its_place() {
         ("policy: []", "p.yaml:1:1: unknown key \"policy\"; did you mean policies?"),
         ("policies: [{}]", "p.yaml:1:12: a policy has no name; add name:"),
         ("policies: [null]", "p.yaml:1:12: a policy is empty; give it a name, a selector and a bound"),
+        (
+            r#"policies: [{name: "p\u202Eq", select: openai_org_users, max: 1}]"#,
+            r"p.yaml:1:19: the name of a policy holds a character that nobody sees: p\u{202e}q; take it out",
+        ),
+        (
+            r#"policies: [{name: "p\u0085q", select: openai_org_users, max: 1}]"#,
+            r#"p.yaml:1:19: "p\u{85}q" holds a control character"#,
+        ),
         (twice, "p.yaml:3:5: the policy \"p\" stands twice, first at p.yaml:2:5; names are unique"),
     ] {
         assert_eq!(read(text).unwrap_err(), expected, "{text}");
