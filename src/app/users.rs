@@ -53,6 +53,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The start of the walk in Unix seconds, if it began.
     pub walk_start: Option<i64>,
+    /// Records without a usable id, who are nobody on any list; nothing where the walk is not whole.
+    pub unreadable: Option<u64>,
     /// Why the walk is not whole.
     pub failure: Option<String>,
 }
@@ -138,19 +140,18 @@ impl Walker {
     async fn walk(&self) -> Ended {
         if let Some(single) = &self.single {
             match self.through(single).await {
-                Ok(()) if self.events.found_all() => return self.events.ended(None),
+                Ok(unreadable) if self.events.found_all() => return self.events.ended(Ok(unreadable)),
                 // An API that does not know how to ask for single users, or did not find all: that proves nothing.
-                Ok(()) | Err(Error::ClientError(_) | Error::InvalidResponse(_)) => {}
-                Err(error) => return self.events.ended(Some(error)),
+                Ok(_) | Err(Error::ClientError(_) | Error::InvalidResponse(_)) => {}
+                Err(error) => return self.events.ended(Err(error)),
             }
             let _ = self.events.events.send(Event::FellBack);
         }
-        let walked = self.through(&self.whole).await;
-        self.events.ended(walked.err())
+        self.events.ended(self.through(&self.whole).await)
     }
 
-    /// Walks with `client`, and gives out those who had to wait for the end.
-    async fn through(&self, client: &Client) -> Result<(), Error> {
+    /// Walks with `client`, and gives out those who had to wait for the end. Gives how many records could not be read.
+    async fn through(&self, client: &Client) -> Result<u64, Error> {
         let Self { options, clock, telemetry, meter, .. } = self;
         match walk_before(&self.events, client, options, *clock, telemetry, meter).await {
             Ok(walked) => {
@@ -159,7 +160,7 @@ impl Walker {
                     let rows = self.events.roll().finish(&walked.composition.folds());
                     self.events.give(rows);
                 }
-                Ok(())
+                Ok(walked.composition.unreadable())
             }
             Err(failed) => Err(failed.error),
         }
@@ -187,9 +188,12 @@ impl Picker {
         roll.met_all_addresses() && !roll.waits()
     }
 
-    fn ended(&self, error: Option<Error>) -> Ended {
-        let failure = error.map(|error| error.to_string());
-        Ended { outcome: self.roll().outcome(), walk_start: *self.start(), failure }
+    fn ended(&self, unreadable: Result<u64, Error>) -> Ended {
+        let (unreadable, failure) = match unreadable {
+            Ok(number) => (Some(number), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Ended { outcome: self.roll().outcome(), walk_start: *self.start(), unreadable, failure }
     }
 }
 

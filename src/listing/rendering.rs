@@ -35,8 +35,17 @@ pub struct Ending {
     pub users: u64,
     /// Their memberships, where those are what is counted.
     pub memberships: Option<u64>,
-    /// Whether these are all.
+    /// Records that could not be read and are on no list; nothing where that is not known.
+    pub unreadable: Option<u64>,
+    /// Whether the walk is whole.
     pub complete: bool,
+}
+
+impl Ending {
+    /// Whether nobody can be missing: the walk is whole, and every record of it could be read.
+    pub fn has_all(&self) -> bool {
+        self.complete && self.unreadable == Some(0)
+    }
 }
 
 /// A list that is being written.
@@ -138,7 +147,8 @@ impl Rendering {
                 "organization": ending.organization,
                 "walk_start": ending.walk_start,
                 "users": ending.users,
-                "complete": ending.complete,
+                "unreadable": ending.unreadable,
+                "complete": ending.has_all(),
             });
             if let Some(memberships) = ending.memberships {
                 object["memberships"] = json!(memberships);
@@ -146,9 +156,13 @@ impl Rendering {
             object
         });
         let organizations: serde_json::Value = organizations.collect();
-        let complete = all && endings.iter().all(|ending| ending.complete);
+        let complete = all && endings.iter().all(Ending::has_all);
+        let unreadable: u64 = endings.iter().filter_map(|ending| ending.unreadable).sum();
         let organizations = harmless_json(&organizations.to_string());
-        format!("\n],\"listed\":{},\"complete\":{complete},\"organizations\":{organizations}}}\n", self.rows)
+        format!(
+            "\n],\"listed\":{},\"unreadable\":{unreadable},\"complete\":{complete},\"organizations\":{organizations}}}\n",
+            self.rows
+        )
     }
 
     fn table(&mut self, rows: &[Row], text: &mut String) {

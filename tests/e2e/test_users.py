@@ -244,6 +244,14 @@ class Lists(unittest.TestCase):
                 if output == "json":
                     self.assertIs(json.loads(result.out)["complete"], False)
 
+    def test_records_that_cannot_be_read_are_said(self):
+        api = self.api([entry(id="a"), Entry(b'{"object":"organization.user"}'), entry(id="b")])
+        result = users(api, "--output=json", "--columns=id")
+        self.assertEqual(result.code, 0, result.err)
+        self.assertIn('1 record of organization "default" could not be read and is on no list', result.err)
+        document = json.loads(result.out)
+        self.assertEqual((document["listed"], document["unreadable"], document["complete"]), (2, 1, False))
+
     def test_a_list_that_is_stopped_ends_as_a_document(self):
         stopped, asked = threading.Event(), []
         self.addCleanup(stopped.set)

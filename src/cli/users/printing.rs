@@ -144,9 +144,10 @@ impl Printer {
         stop: &CancellationToken,
     ) -> PrintedList {
         let why = if stop.is_cancelled() { "stopped by a signal" } else { "the walk was given up" };
-        let Ended { outcome, walk_start, failure } = ended.unwrap_or_else(|| Ended {
+        let Ended { outcome, walk_start, unreadable, failure } = ended.unwrap_or_else(|| Ended {
             outcome: Outcome { users: self.rendering.written(), ..Outcome::default() },
             walk_start: None,
+            unreadable: None,
             failure: Some(why.to_owned()),
         });
         let ending = Ending {
@@ -154,6 +155,7 @@ impl Printer {
             walk_start,
             users: outcome.users,
             memberships: self.counts_memberships.then_some(outcome.memberships),
+            unreadable,
             complete: failure.is_none(),
         };
         PrintedList { ending, outcome, failure, added_at }

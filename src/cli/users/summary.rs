@@ -22,6 +22,15 @@ pub(super) fn doubts(printed: &Printed) -> Vec<String> {
                  {failure}{doubtful}"
             ));
         }
+        match list.ending.unreadable {
+            None | Some(0) => {}
+            Some(1) => lines.push(format!(
+                "1 record of organization {organization:?} could not be read and is on no list"
+            )),
+            Some(number) => lines.push(format!(
+                "{number} records of organization {organization:?} could not be read and are on no list"
+            )),
+        }
         let gone = &list.outcome.gone;
         if !gone.is_empty() {
             let named: Vec<&str> = gone.iter().take(MOST_NAMED).map(|id| usual(id)).collect();
@@ -96,6 +105,7 @@ mod tests {
             walk_start: Some(0),
             users,
             memberships,
+            unreadable: failure.is_none().then_some(0),
             complete: failure.is_none(),
         };
         PrintedList { ending, outcome, failure: failure.map(str::to_owned), added_at: vec![] }
@@ -123,6 +133,18 @@ mod tests {
         assert_eq!(text(&two, true, None), "3 of 10 users of 2 organizations");
         let limited = Printed { rows: 3, limited: true, ..Printed::default() };
         assert_eq!(text(&limited, true, None), "3 users, as --limit has it; there may be more");
+    }
+
+    #[test]
+    fn records_that_could_not_be_read_are_said() {
+        let with = |unreadable| {
+            let mut acme = list(2, None, Outcome::default(), None);
+            acme.ending.unreadable = Some(unreadable);
+            doubts(&printed(2, vec![acme]))
+        };
+        assert!(with(0).is_empty());
+        assert_eq!(with(1), ["1 record of organization \"acme\" could not be read and is on no list"]);
+        assert_eq!(with(2), ["2 records of organization \"acme\" could not be read and are on no list"]);
     }
 
     #[test]

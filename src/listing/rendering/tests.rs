@@ -31,6 +31,17 @@ fn row(id: &str, name: Option<&str>) -> Row {
     }
 }
 
+fn ending() -> Ending {
+    Ending {
+        organization: "acme".into(),
+        walk_start: Some(NOW),
+        users: 3,
+        memberships: None,
+        unreadable: Some(0),
+        complete: true,
+    }
+}
+
 /// A list of two pages.
 fn written(format: Format, columns: &[Column], complete: bool) -> String {
     let mut rendering = Rendering::new(format, columns.to_vec(), None);
@@ -42,9 +53,7 @@ fn written(format: Format, columns: &[Column], complete: bool) -> String {
     for page in &pages {
         text.push_str(&rendering.rows(page));
     }
-    let ending =
-        Ending { organization: "acme".into(), walk_start: Some(NOW), users: 3, memberships: None, complete };
-    text + &rendering.end(&[ending], true)
+    text + &rendering.end(&[Ending { complete, ..ending() }], true)
 }
 
 #[test]
@@ -77,7 +86,7 @@ fn json_is_one_document_that_says_whether_it_is_whole() {
 {"id":"user-1","name":"Ada \u202eL\"o\nve\u001f","scim_managed":"unknown","added_at":1799740800,"api_key_last_used_at":null},
 {"id":"user-2","name":null,"scim_managed":"unknown","added_at":1799740800,"api_key_last_used_at":null},
 {"id":"=cmd","name":"=1+1","scim_managed":"unknown","added_at":1799740800,"api_key_last_used_at":null}
-],"listed":3,"complete":false,"organizations":[{"complete":false,"organization":"acme","users":3,"walk_start":1800000000}]}
+],"listed":3,"unreadable":0,"complete":false,"organizations":[{"complete":false,"organization":"acme","unreadable":0,"users":3,"walk_start":1800000000}]}
 "#;
     assert_eq!(written(Format::Json, &columns, false), expected);
     let whole = written(Format::Json, Column::ALL, true);
@@ -91,7 +100,22 @@ fn json_is_one_document_that_says_whether_it_is_whole() {
 fn nobody_is_a_document_too() {
     let rendering = Rendering::new(Format::Json, vec![Column::Id], None);
     let text = rendering.begin() + &rendering.end(&[], true);
-    assert_eq!(text, "{\"users\":[\n],\"listed\":0,\"complete\":true,\"organizations\":[]}\n");
+    assert_eq!(
+        text,
+        "{\"users\":[\n],\"listed\":0,\"unreadable\":0,\"complete\":true,\"organizations\":[]}\n"
+    );
+}
+
+#[test]
+fn a_list_with_records_that_could_not_be_read_is_not_complete() {
+    let rendering = Rendering::new(Format::Json, vec![Column::Id], None);
+    let acme = Ending { unreadable: Some(2), ..ending() };
+    let globex = Ending { organization: "globex".into(), unreadable: None, complete: false, ..ending() };
+    let expected = r#"
+],"listed":0,"unreadable":2,"complete":false,"organizations":[{"complete":false,"organization":"acme","unreadable":2,"users":3,"walk_start":1800000000}]}
+"#;
+    assert_eq!(rendering.end(std::slice::from_ref(&acme), true), expected);
+    assert!(rendering.end(&[acme, globex], true).contains(r#""organization":"globex","unreadable":null"#));
 }
 
 #[test]
