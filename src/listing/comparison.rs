@@ -1,5 +1,6 @@
 //! Whether a list is as long as an exporter's series say, and why not.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::series::Series;
@@ -20,8 +21,12 @@ pub struct Listed<'l> {
 /// What comes of holding a list against series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// What the series say together; nothing where there are none.
+    /// What the series say together; nothing where none is selected.
     pub value: Option<f64>,
+    /// Whether each of them counts: its value is a whole number.
+    pub counts: bool,
+    /// Organizations of which there are no such series at all, not even for others: that nobody is counted proves nothing.
+    pub absent: Vec<String>,
     /// What may be the reason, where that is not the length of the list.
     pub reasons: Vec<String>,
 }
@@ -39,28 +44,66 @@ pub fn as_series(selector: &Selector) -> Option<Selector> {
 impl Comparison {
     /// What `series` of an exporter say of those that `selector` means, of which there are `lists`.
     pub fn of(selector: &Selector, lists: &[Listed<'_>], series: &[Series]) -> Self {
-        let fits = |one: &&Series| {
-            lists.iter().any(|list| one.label("organization") == Some(list.organization))
-                && selector.fits_series(&one.name, |label| one.label(label))
-        };
-        let values: Vec<f64> = series.iter().filter(fits).map(|one| one.value).collect();
-        let mut reasons: Vec<String> = lists.iter().flat_map(|list| of_organization(list, series)).collect();
+        let (mut values, mut absent, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+        for list in lists {
+            reasons.extend(of_organization(list, series));
+            let own = || series.iter().filter(|one| one.label("organization") == Some(list.organization));
+            let fits = |one: &&Series| selector.fits_series(&one.name, |label| one.label(label));
+            match lacks(selector, &own().collect::<Vec<_>>()) {
+                None => values.extend(own().filter(fits).map(|one| one.value)),
+                Some(what) => {
+                    reasons.extend(what.map(|what| format!("it has no {what} of {:?}", list.organization)));
+                    absent.push(list.organization.to_owned());
+                }
+            }
+        }
         reasons.extend(of_configuration(selector, lists, series));
+        let counts = values.iter().all(|value| *value >= 0.0 && value.fract() == 0.0);
+        if !counts {
+            reasons.push("a value of it is no whole number".to_owned());
+        }
         if values.len() > 1 && counts_users_again(selector) {
             reasons.push(format!(
                 "the {} series that it selects count a user more than once; select one of them",
                 values.len()
             ));
         }
-        Self { value: (!values.is_empty()).then(|| values.iter().sum()), reasons }
+        Self { value: (!values.is_empty()).then(|| values.iter().sum()), counts, absent, reasons }
     }
 
-    /// Whether the series say that there are `number`. Where there are no series there is nobody.
+    /// Whether the series say that there are `number`. Where there are series, but none is selected, there is nobody.
     pub fn says(&self, number: u64) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "users of one walk are at most 10 million")]
         let number = number as f64;
-        (self.value.unwrap_or_default() - number).abs() < 0.5
+        let value = self.value.unwrap_or_default();
+        self.counts && self.absent.is_empty() && value.partial_cmp(&number) == Some(Ordering::Equal)
     }
+}
+
+/// Whether an organization with the series `own` has none that say how many `selector` means, and what it lacks where
+/// its snapshot does not tell.
+fn lacks(selector: &Selector, own: &[&Series]) -> Option<Option<String>> {
+    let named = |name: &str| own.iter().filter(move |one| one.name == name).collect::<Vec<_>>();
+    match named(catalog::SNAPSHOT_AVAILABLE.name).first() {
+        Some(Series { value: 1.0, .. }) => {}
+        _ => return Some(None),
+    }
+    let family = selector.family()?;
+    let there = named(family.name());
+    if there.is_empty() {
+        return Some(Some(format!("series {}", family.name())));
+    }
+    // An exporter has series of the thresholds and domains that it is configured with, and of no others.
+    let criteria = selector.criteria();
+    let is_there =
+        |label: Label, value: &str| there.iter().any(|one| one.label(label.label()) == Some(value));
+    let is_missing = criteria.tests().any(|(label, test)| match &test.pattern {
+        Pattern::Is(value) if !test.negated && matches!(label, Label::OlderThan | Label::EmailDomain) => {
+            !is_there(label, value)
+        }
+        _ => false,
+    });
+    is_missing.then_some(None)
 }
 
 /// What is known of an organization's snapshot.
@@ -72,8 +115,8 @@ fn of_organization(list: &Listed<'_>, series: &[Series]) -> Vec<String> {
     };
     match value(&catalog::SNAPSHOT_AVAILABLE) {
         None => return vec![format!("the exporter has no organization {organization:?}")],
-        Some(0.0) => return vec![format!("its figures of {organization:?} are withdrawn, or not there yet")],
-        Some(_) => {}
+        Some(1.0) => {}
+        Some(_) => return vec![format!("its figures of {organization:?} are withdrawn, or not there yet")],
     }
     let Some(taken) = value(&catalog::SNAPSHOT_TIMESTAMP) else { return Vec::new() };
     #[expect(clippy::cast_possible_truncation, reason = "a timestamp; what is beyond it is cut off")]
@@ -175,6 +218,16 @@ openai_org_users_api_key_stale{account_type="user",older_than="90d",organization
         Comparison::of(&selector, &[list], &Series::parse_all(EXPOSITION))
     }
 
+    /// What `page` says of the owners of organizations.
+    fn owners(organizations: &[&str], page: &str) -> Comparison {
+        let selector = Selector::parse(r#"openai_org_users{role="owner"}"#).unwrap();
+        let lists: Vec<Listed<'_>> = organizations
+            .iter()
+            .map(|organization| Listed { organization, walk_start: 0, added_at: &[] })
+            .collect();
+        Comparison::of(&selector, &lists, &Series::parse_all(page))
+    }
+
     #[test]
     fn the_series_of_a_selector_are_added_up() {
         let comparison = compare(r#"openai_org_users{role="owner"}"#, "acme", 1_000, &[]);
@@ -184,6 +237,52 @@ openai_org_users_api_key_stale{account_type="user",older_than="90d",organization
         assert_eq!(labels_alone.value, Some(2.0));
         let nobody = compare(r#"{role="auditor"}"#, "acme", 1_000, &[]);
         assert!(nobody.value.is_none() && nobody.says(0));
+    }
+
+    #[test]
+    fn where_there_is_no_such_series_nothing_agrees() {
+        for (page, reason) in [
+            ("up 1\n", "the exporter has no organization \"acme\""),
+            (
+                "openai_org_snapshot_available{organization=\"acme\"} 0\n\
+                 openai_org_users{organization=\"acme\",role=\"reader\"} 5\n",
+                "its figures of \"acme\" are withdrawn, or not there yet",
+            ),
+            (
+                "openai_org_snapshot_available{organization=\"acme\"} 1\n\
+                 openai_org_users{organization=\"other\",role=\"reader\"} 5\n",
+                "it has no series openai_org_users of \"acme\"",
+            ),
+        ] {
+            let comparison = owners(&["acme"], page);
+            assert!(!comparison.says(0), "{page}");
+            assert_eq!((comparison.value, comparison.absent), (None, vec!["acme".to_owned()]));
+            assert_eq!(comparison.reasons, [reason]);
+        }
+        let stale = compare(r#"openai_org_users_api_key_stale{older_than="45d"}"#, "acme", 1_000, &[]);
+        assert!(!stale.says(0));
+        assert_eq!(stale.absent, ["acme"]);
+    }
+
+    #[test]
+    fn an_organization_without_series_is_named_beside_one_that_has_them() {
+        let comparison = owners(&["acme", "globex", "nowhere"], EXPOSITION);
+        assert_eq!(comparison.value, Some(7.0));
+        assert!(!comparison.says(7));
+        assert_eq!(comparison.absent, ["globex", "nowhere"]);
+    }
+
+    #[test]
+    fn a_value_that_is_no_whole_number_agrees_with_none() {
+        for value in ["6.7", "7.0000001", "NaN", "+Inf", "-7"] {
+            let page = format!(
+                "openai_org_snapshot_available{{organization=\"acme\"}} 1\n\
+                 openai_org_users{{organization=\"acme\",role=\"owner\"}} {value}\n"
+            );
+            let comparison = owners(&["acme"], &page);
+            assert!((0..9).all(|number| !comparison.says(number)), "{value}");
+            assert_eq!(comparison.reasons, ["a value of it is no whole number"]);
+        }
     }
 
     #[test]
@@ -217,7 +316,10 @@ openai_org_users_api_key_stale{account_type="user",older_than="90d",organization
         );
         assert_eq!(
             compare(r#"{project_id="other"}"#, "acme", 1_000, &[]).reasons[1..],
-            ["it may be configured with another projects.limit than this command"]
+            [
+                "it has no series openai_org_project_users of \"acme\"",
+                "it may be configured with another projects.limit than this command"
+            ]
         );
     }
 

@@ -73,9 +73,15 @@ fn text(printed: &Printed, has_limit: bool, comparison: Option<&Comparison>) -> 
     if comparison.says(memberships.unwrap_or(number)) {
         return text + ", as the series";
     }
+    let absent: Vec<String> =
+        comparison.absent.iter().map(|organization| format!("{organization:?}")).collect();
     match comparison.value {
-        Some(value) => text.push_str(&format!("; the series says {value}")),
         None => text.push_str("; there is no such series"),
+        Some(value) if absent.is_empty() => text.push_str(&format!("; the series says {value}")),
+        Some(value) => text.push_str(&format!(
+            "; the series says {value}, and there is no such series of {}",
+            absent.join(", ")
+        )),
     }
     match comparison.reasons.as_slice() {
         [] => text,
@@ -119,16 +125,25 @@ mod tests {
     fn the_number_is_said_with_what_the_series_say() {
         let one =
             |users, memberships| printed(users, vec![list(users, memberships, Outcome::default(), None)]);
-        let same = |value| Comparison { value: Some(value), reasons: vec![] };
+        let same = |value| Comparison { value: Some(value), counts: true, absent: vec![], reasons: vec![] };
         assert_eq!(text(&one(1, None), false, None), "1 user");
         assert_eq!(text(&one(7, None), false, Some(&same(7.0))), "7 users, as the series");
         let memberships = one(13, Some(14));
         assert_eq!(text(&memberships, false, Some(&same(14.0))), "13 users in 14 memberships, as the series");
-        let differs = Comparison { value: Some(9.0), reasons: vec!["a".to_owned(), "b".to_owned()] };
+        let differs = Comparison { reasons: vec!["a".to_owned(), "b".to_owned()], ..same(9.0) };
         assert_eq!(text(&one(7, None), false, Some(&differs)), "7 users; the series says 9: a; b");
-        let nothing = Comparison { value: None, reasons: vec![] };
+        let nothing = Comparison { value: None, ..same(0.0) };
         assert_eq!(text(&one(7, None), false, Some(&nothing)), "7 users; there is no such series");
         assert_eq!(text(&one(0, None), false, Some(&nothing)), "0 users, as the series");
+        let withdrawn =
+            Comparison { absent: vec!["acme".to_owned()], reasons: vec!["a".to_owned()], ..nothing };
+        assert_eq!(text(&one(0, None), false, Some(&withdrawn)), "0 users; there is no such series: a");
+        let in_part =
+            Comparison { absent: vec!["globex".to_owned()], reasons: vec!["a".to_owned()], ..same(7.0) };
+        assert_eq!(
+            text(&one(7, None), false, Some(&in_part)),
+            "7 users; the series says 7, and there is no such series of \"globex\": a"
+        );
         let two = printed(3, (0..2).map(|_| list(5, None, Outcome::default(), None)).collect());
         assert_eq!(text(&two, true, None), "3 of 10 users of 2 organizations");
         let limited = Printed { rows: 3, limited: true, ..Printed::default() };
