@@ -80,7 +80,7 @@ fn conclude(printed: &Printed, request: &Request, compared: anyhow::Result<Optio
     for line in summary::doubts(printed) {
         complain(&line);
     }
-    if !printed.is_whole() && !printed.limited {
+    if printed.has_failed() {
         return FAILED;
     }
     match compared {

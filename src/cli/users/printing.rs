@@ -44,13 +44,18 @@ pub(super) struct Printed {
 pub(super) struct PrintedList {
     pub(super) ending: Ending,
     pub(super) outcome: Outcome,
-    /// Why it is not whole.
+    /// Why it is not whole, other than that there were rows enough.
     pub(super) failure: Option<String>,
     /// When those on the list were added.
     pub(super) added_at: Vec<i64>,
 }
 
 impl Printed {
+    /// Whether an organization could not be walked as far as the list needs it.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lists.iter().any(|list| list.failure.is_some())
+    }
+
     /// Whether all users were seen who could be on the list.
     pub(super) fn is_whole(&self) -> bool {
         !self.limited && !self.reader_left && self.lists.iter().all(|list| list.ending.complete)
@@ -144,11 +149,12 @@ impl Printer {
         stop: &CancellationToken,
     ) -> PrintedList {
         let why = if stop.is_cancelled() { "stopped by a signal" } else { "the walk was given up" };
+        let is_whole = ended.as_ref().is_some_and(|ended| ended.failure.is_none());
         let Ended { outcome, walk_start, unreadable, failure } = ended.unwrap_or_else(|| Ended {
             outcome: Outcome { users: self.rendering.written(), ..Outcome::default() },
             walk_start: None,
             unreadable: None,
-            failure: Some(why.to_owned()),
+            failure: (!self.printed.limited).then(|| why.to_owned()),
         });
         let ending = Ending {
             organization: list.organization.to_string(),
@@ -156,7 +162,7 @@ impl Printer {
             users: outcome.users,
             memberships: self.counts_memberships.then_some(outcome.memberships),
             unreadable,
-            complete: failure.is_none(),
+            complete: is_whole,
         };
         PrintedList { ending, outcome, failure, added_at }
     }

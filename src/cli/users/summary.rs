@@ -12,7 +12,7 @@ pub(super) fn doubts(printed: &Printed) -> Vec<String> {
     let mut lines = Vec::new();
     for list in &printed.lists {
         let organization = &list.ending.organization;
-        if let Some(failure) = list.failure.as_ref().filter(|_| !printed.limited) {
+        if let Some(failure) = &list.failure {
             let doubtful = match list.outcome.doubtful {
                 0 => String::new(),
                 number => format!("; {} more may be on it, which only a whole walk tells", users(number)),
@@ -148,6 +148,24 @@ mod tests {
         assert_eq!(text(&two, true, None), "3 of 10 users of 2 organizations");
         let limited = Printed { rows: 3, limited: true, ..Printed::default() };
         assert_eq!(text(&limited, true, None), "3 users, as --limit has it; there may be more");
+    }
+
+    #[test]
+    fn a_limit_does_not_hide_an_organization_that_could_not_be_walked() {
+        let mut enough = list(3, None, Outcome::default(), None);
+        enough.ending.complete = false;
+        let limited = Printed { limited: true, ..printed(3, vec![enough]) };
+        assert!(!limited.has_failed() && doubts(&limited).is_empty());
+        let mut lists = limited.lists;
+        lists.insert(0, list(0, None, Outcome::default(), Some("the key is refused")));
+        let limited = Printed { limited: true, ..printed(3, lists) };
+        assert!(limited.has_failed());
+        assert_eq!(
+            doubts(&limited),
+            [
+                "incomplete: the walk of organization \"acme\" is not whole, and nobody knows who is missing: the key is refused"
+            ]
+        );
     }
 
     #[test]
