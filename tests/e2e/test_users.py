@@ -386,6 +386,8 @@ class Organizations(unittest.TestCase):
         self.assertIn("150 users", listed('{organization="globex"}').err)
         self.assertIn("2 users", listed("--organization=!globex").err)
         self.assertRegex(listed().out, "^ORGANIZATION +ID +NAME")
+        document = json.loads(listed("--limit=5", "--output=json").out)
+        self.assertEqual([one["users"] for one in document["organizations"]], [2, 3])
         refused = run("users", f"--config.file={config}", "--limit=3", "--output=ids", A="sk-admin-wrong", B=second.key)
         self.assertEqual((refused.code, len(refused.out.split())), (1, 3), refused.err)
         self.assertIn('incomplete: the walk of organization "acme" is not whole', refused.err)

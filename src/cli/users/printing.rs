@@ -99,14 +99,17 @@ impl Printer {
         self.write(&self.rendering.begin())?;
         let mut kept = Vec::new();
         for mut list in lists {
-            let (mut added_at, mut ended) = (Vec::new(), None);
+            let (mut added_at, mut ended, mut listed) = (Vec::new(), None, 0);
             while let Some(event) = list.events.blocking_recv() {
                 match event {
                     Event::Rows(rows) => {
                         added_at.extend(rows.iter().filter_map(|row| row.added_at));
                         match self.order {
-                            Some(_) => kept.extend(rows),
-                            None => self.rows(rows)?,
+                            Some(_) => {
+                                listed += rows.len() as u64;
+                                kept.extend(rows);
+                            }
+                            None => listed += self.rows(rows)?,
                         }
                     }
                     Event::FellBack => self.progress.aside(|| {
@@ -119,7 +122,7 @@ impl Printer {
                     break;
                 }
             }
-            let list = self.ended(&list, ended, added_at, stop);
+            let list = self.ended(&list, ended, listed, added_at, stop);
             self.printed.lists.push(list);
             if self.printed.limited {
                 break;
@@ -141,17 +144,20 @@ impl Printer {
         !self.needs_all && self.limit.is_some_and(|limit| self.rendering.written() >= limit as u64)
     }
 
+    /// How a list came to its end, with those `listed` so far where its walk did not.
     fn ended(
         &self,
         list: &List,
         ended: Option<Ended>,
+        listed: u64,
         added_at: Vec<i64>,
         stop: &CancellationToken,
     ) -> PrintedList {
         let why = if stop.is_cancelled() { "stopped by a signal" } else { "the walk was given up" };
+        let counts_memberships = self.counts_memberships && ended.is_some();
         let is_whole = ended.as_ref().is_some_and(|ended| ended.failure.is_none());
         let Ended { outcome, walk_start, unreadable, failure } = ended.unwrap_or_else(|| Ended {
-            outcome: Outcome { users: self.rendering.written(), ..Outcome::default() },
+            outcome: Outcome { users: listed, ..Outcome::default() },
             walk_start: None,
             unreadable: None,
             failure: (!self.printed.limited).then(|| why.to_owned()),
@@ -160,21 +166,23 @@ impl Printer {
             organization: list.organization.to_string(),
             walk_start,
             users: outcome.users,
-            memberships: self.counts_memberships.then_some(outcome.memberships),
+            memberships: counts_memberships.then_some(outcome.memberships),
             unreadable,
             complete: is_whole,
         };
         PrintedList { ending, outcome, failure, added_at }
     }
 
-    fn rows(&mut self, mut rows: Vec<Row>) -> io::Result<()> {
+    /// Writes rows, as far as the limit has room for them. Gives how many.
+    fn rows(&mut self, mut rows: Vec<Row>) -> io::Result<u64> {
         if let Some(limit) = self.limit {
             let room = (limit as u64).saturating_sub(self.rendering.written());
             rows.truncate(usize::try_from(room).unwrap_or(usize::MAX));
         }
         let text = self.rendering.rows(&rows);
         self.printed.rows = self.rendering.written();
-        self.write(&text)
+        self.write(&text)?;
+        Ok(rows.len() as u64)
     }
 
     /// Writes a text at once, so that whoever reads has it.
