@@ -103,38 +103,30 @@ impl Rendering {
         }
     }
 
-    /// Some more rows. The first ones say how wide the columns of a table are.
-    pub fn rows(&mut self, rows: &[Row]) -> String {
-        let mut text = String::new();
+    /// Some more rows, a piece for each as it is asked for. The first ones say how wide the columns of a table are.
+    pub fn rows<'r>(&'r mut self, rows: &'r [Row]) -> impl Iterator<Item = String> + 'r {
+        let head = self.head(rows);
+        head.into_iter().chain(rows.iter().map(move |row| self.row(row)))
+    }
+
+    fn row(&mut self, row: &Row) -> String {
+        self.rows += 1;
         match self.format {
-            Format::Table => self.table(rows, &mut text),
+            Format::Table => {
+                let cells = self.columns.iter().map(|column| column.words(row));
+                self.layout.as_ref().map(|layout| layout.line(cells) + "\n").unwrap_or_default()
+            }
             Format::Json => {
-                for row in rows {
-                    text.push_str(if self.rows == 0 && text.is_empty() { "\n" } else { ",\n" });
-                    text.push_str(&self.object(row));
-                }
+                let before = if self.rows == 1 { "\n" } else { ",\n" };
+                before.to_owned() + &self.object(row)
             }
-            Format::JsonLines => {
-                for row in rows {
-                    text.push_str(&self.object(row));
-                    text.push('\n');
-                }
-            }
+            Format::JsonLines => self.object(row) + "\n",
             Format::Csv => {
-                for row in rows {
-                    let cells: Vec<_> = self.columns.iter().map(|column| column.cell(row)).collect();
-                    text.push_str(&csv::record(cells.iter().map(AsRef::as_ref)));
-                }
+                let cells: Vec<_> = self.columns.iter().map(|column| column.cell(row)).collect();
+                csv::record(cells.iter().map(AsRef::as_ref))
             }
-            Format::Ids => {
-                for row in rows {
-                    text.push_str(&harmless(&row.id));
-                    text.push('\n');
-                }
-            }
+            Format::Ids => harmless(&row.id).into_owned() + "\n",
         }
-        self.rows += rows.len() as u64;
-        text
     }
 
     /// What stands behind all rows. A list that was cut short has not `all` of them.
@@ -165,26 +157,17 @@ impl Rendering {
         )
     }
 
-    fn table(&mut self, rows: &[Row], text: &mut String) {
-        if rows.is_empty() {
-            return;
+    /// The head of a table, if `rows` are its first ones.
+    fn head(&mut self, rows: &[Row]) -> Option<String> {
+        if self.format != Format::Table || rows.is_empty() || self.layout.is_some() {
+            return None;
         }
-        let cells = |row: &Row| -> Vec<String> {
-            self.columns.iter().map(|column| column.words(row).into_owned()).collect()
-        };
-        let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-        let layout = match &mut self.layout {
-            Some(layout) => layout,
-            none => {
-                let headings: Vec<Heading> = self.columns.iter().map(|column| column.heading()).collect();
-                let layout = none.insert(Layout::of(&headings, &cells, self.terminal));
-                let _ = writeln!(text, "{}", layout.line(headings.iter().map(|heading| heading.title)));
-                layout
-            }
-        };
-        for row in cells {
-            let _ = writeln!(text, "{}", layout.line(row));
-        }
+        let headings: Vec<Heading> = self.columns.iter().map(|column| column.heading()).collect();
+        let cells = |row: &Row| self.columns.iter().map(|column| column.words(row).into_owned()).collect();
+        let layout = Layout::of(&headings, rows.iter().map(cells), self.terminal);
+        let head = layout.line(headings.iter().map(|heading| heading.title)) + "\n";
+        self.layout = Some(layout);
+        Some(head)
     }
 
     /// A row as an object, its fields in the order of the columns.

@@ -7,6 +7,9 @@ use super::harmless;
 /// Between two columns.
 const GAP: usize = 2;
 
+/// The widest column without a terminal. One long text of whoever chose it makes no other row longer.
+const WIDEST: usize = 64;
+
 /// What stands for the rest of a text.
 const CUT: char = '…';
 
@@ -39,15 +42,21 @@ impl Heading {
 impl Layout {
     /// Columns below `headings`, as wide as `rows`, the first ones, need, and no narrower than is usual. On a terminal
     /// with `terminal` columns they are made to fit it: the widest give way first, and texts in them are cut. Without a
-    /// terminal nothing is cut.
-    pub fn of(headings: &[Heading], rows: &[Vec<String>], terminal: Option<usize>) -> Self {
-        let needed = |(column, heading): (usize, &Heading)| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| harmless(cell).width());
-            cells.chain([heading.title.width()]).max().unwrap_or_default()
-        };
-        let mut widths: Vec<usize> = headings.iter().enumerate().map(needed).collect();
+    /// terminal nothing is cut, and what is longer than a column may be wide stands over.
+    pub fn of(
+        headings: &[Heading],
+        rows: impl IntoIterator<Item = Vec<String>>,
+        terminal: Option<usize>,
+    ) -> Self {
+        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.title.width()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(&row) {
+                *width = harmless(cell).width().max(*width);
+            }
+        }
         let Some(terminal) = terminal else {
-            let widths = headings.iter().zip(widths).map(|(heading, needed)| needed.max(heading.usual));
+            let widths = headings.iter().zip(widths);
+            let widths = widths.map(|(heading, needed)| needed.min(WIDEST).max(heading.usual));
             return Self { widths: widths.collect(), cut: vec![false; headings.len()] };
         };
         let room = terminal.saturating_sub(GAP * headings.len().saturating_sub(1));
@@ -125,7 +134,7 @@ mod tests {
     fn written(rows: &[[&str; 3]], terminal: Option<usize>) -> String {
         let headings = [ID, NAME, ROLE];
         let rows: Vec<Vec<String>> = rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
-        let layout = Layout::of(&headings, &rows[..1], terminal);
+        let layout = Layout::of(&headings, rows[..1].iter().cloned(), terminal);
         let head = layout.line(headings.map(|heading| heading.title));
         let lines = rows.iter().map(|row| layout.line(row));
         std::iter::once(head).chain(lines).map(|line| line + "\n").collect()
@@ -148,6 +157,17 @@ user-3  田中 \\u{202e}さくら
 user-4                owner
 ";
         assert_eq!(written(&ROWS, None), expected);
+    }
+
+    #[test]
+    fn one_long_text_makes_no_other_row_longer() {
+        let long = "x".repeat(1 << 20);
+        let blanks = " ".repeat(61);
+        let expected = format!(
+            "ID      NAME{}ROLE\nuser-1  {long}  owner\nuser-2  Ada{blanks}  owner\n",
+            " ".repeat(62)
+        );
+        assert!(written(&[["user-1", &long, "owner"], ["user-2", "Ada", "owner"]], None) == expected);
     }
 
     #[test]
@@ -179,7 +199,7 @@ user-2  Charles Bab…  billi…
             name in any::<String>(), role in any::<String>(), terminal in 21usize..60,
         ) {
             let row = vec!["user-1".to_owned(), name, role];
-            let layout = Layout::of(&[ID, NAME, ROLE], std::slice::from_ref(&row), Some(terminal));
+            let layout = Layout::of(&[ID, NAME, ROLE], [row.clone()], Some(terminal));
             let line = layout.line(&row);
             prop_assert!(line.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() <= terminal, "{}", line);
             prop_assert!(!line.contains(super::super::is_harmful));

@@ -96,7 +96,7 @@ impl Printer {
     }
 
     fn print_all(&mut self, lists: Vec<List>, stop: &CancellationToken) -> io::Result<()> {
-        self.write(&self.rendering.begin())?;
+        write(self.on_terminal, &self.progress, [self.rendering.begin()])?;
         let mut kept = Vec::new();
         for mut list in lists {
             let (mut added_at, mut ended, mut listed) = (Vec::new(), None, 0);
@@ -136,7 +136,8 @@ impl Printer {
         let left_out = self
             .limit
             .is_some_and(|limit| endings.iter().map(|ending| ending.users).sum::<u64>() > limit as u64);
-        self.write(&self.rendering.end(&endings, !self.printed.limited && !left_out))
+        let end = self.rendering.end(&endings, !self.printed.limited && !left_out);
+        write(self.on_terminal, &self.progress, [end])
     }
 
     /// Whether the walks can end here.
@@ -179,24 +180,24 @@ impl Printer {
             let room = (limit as u64).saturating_sub(self.rendering.written());
             rows.truncate(usize::try_from(room).unwrap_or(usize::MAX));
         }
-        let text = self.rendering.rows(&rows);
+        write(self.on_terminal, &self.progress, self.rendering.rows(&rows))?;
         self.printed.rows = self.rendering.written();
-        self.write(&text)?;
         Ok(rows.len() as u64)
     }
+}
 
-    /// Writes a text at once, so that whoever reads has it.
-    fn write(&self, text: &str) -> io::Result<()> {
-        let write = || {
-            let mut output = BufWriter::new(io::stdout().lock());
-            output.write_all(text.as_bytes()).and_then(|()| output.flush())
-        };
-        match (text.is_empty(), self.on_terminal) {
-            (true, _) => Ok(()),
-            (false, true) => self.progress.aside(write),
-            (false, false) => write(),
-        }
+/// Writes pieces of text one by one, and at the end of them all that is left, so that whoever reads has it.
+fn write(on_terminal: bool, progress: &Progress, pieces: impl IntoIterator<Item = String>) -> io::Result<()> {
+    let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).peekable();
+    if pieces.peek().is_none() {
+        return Ok(());
     }
+    let mut write = || {
+        let mut output = BufWriter::new(io::stdout().lock());
+        pieces.try_for_each(|piece| output.write_all(piece.as_bytes()))?;
+        output.flush()
+    };
+    if on_terminal { progress.aside(write) } else { write() }
 }
 
 fn columns_of_terminal() -> usize {

@@ -51,7 +51,7 @@ fn written(format: Format, columns: &[Column], complete: bool) -> String {
     ];
     let mut text = rendering.begin();
     for page in &pages {
-        text.push_str(&rendering.rows(page));
+        text.extend(rendering.rows(page));
     }
     text + &rendering.end(&[Ending { complete, ..ending() }], true)
 }
@@ -130,7 +130,7 @@ fn json_lines_and_ids_have_a_line_for_each_user() {
     assert_eq!(written(Format::JsonLines, &[Column::Id, Column::Banned], true), expected);
     assert_eq!(written(Format::Ids, &[], true), "user-1\nuser-2\n=cmd\n");
     let mut rendering = Rendering::new(Format::Ids, vec![], None);
-    assert_eq!(rendering.rows(&[row("a\nb\u{1b}", None)]), "a\\nb\\u{1b}\n");
+    assert_eq!(rendering.rows(&[row("a\nb\u{1b}", None)]).collect::<String>(), "a\\nb\\u{1b}\n");
 }
 
 #[test]
