@@ -12,12 +12,18 @@ use std::fmt::Write as _;
 /// assert_eq!(harmless("Zoë 田中"), "Zoë 田中");
 /// ```
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_harmful) {
+    harmless_besides(text, &[])
+}
+
+/// The same, but characters that are `usual` stay.
+pub(super) fn harmless_besides<'t>(text: &'t str, usual: &[char]) -> Cow<'t, str> {
+    let is_spelled = |c: char| is_harmful(c) && !usual.contains(&c);
+    if !text.contains(is_spelled) {
         return Cow::Borrowed(text);
     }
     let mut spelled = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_harmful(c) {
+        match is_spelled(c) {
             true => spelled.extend(c.escape_default()),
             false => spelled.push(c),
         }

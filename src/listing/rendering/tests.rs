@@ -73,7 +73,7 @@ fn csv_is_for_spreadsheets() {
     let columns =
         [Column::Id, Column::Name, Column::Email, Column::KeyLastUsed, Column::Added, Column::Projects];
     let expected = "id,name,email,api_key_last_used_at,added_at,projects\r\n\
-         user-1,\"Ada \u{202e}L\"\"o\nve\u{1f}\",user-1@acme.com,,2027-01-12T08:00:00Z,p1 (owner); p2 (unknown)\r\n\
+         user-1,\"Ada \\u{202e}L\"\"o\nve\\u{1f}\",user-1@acme.com,,2027-01-12T08:00:00Z,p1 (owner); p2 (unknown)\r\n\
          user-2,,,,2027-01-12T08:00:00Z,p1 (owner); p2 (unknown)\r\n\
          '=cmd,'=1+1,'=cmd@acme.com,,2027-01-12T08:00:00Z,p1 (owner); p2 (unknown)\r\n";
     assert_eq!(written(Format::Csv, &columns, true), expected);
