@@ -140,6 +140,7 @@ class Lists(unittest.TestCase):
             (["{rol='owner'}"], "argument SELECTOR: label rol: unknown; did you mean role?"),
             (["--email=secret"], "flag --email: this is no address; write it like name@example.com"),
             (["--output=xml"], 'flag --output: "xml" is no way to write a list; write it as one of table, json, jsonl, csv, ids'),
+            (["--columns=id,role,id"], 'flag --columns: "id" is there twice; give each column once'),
             (["--limit=0"], 'flag --limit: "0" is no number from 1 on'),
             (["{}", "--from-labels={}"], "flag --from-labels: there is a selector besides"),
             (["--role=owner", "--compare-with=http://localhost:1"], "flag --compare-with: with filters the list is that of no series"),

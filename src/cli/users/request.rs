@@ -63,7 +63,7 @@ impl Request {
             organizations: layers.many_of_list("organization", Filter::parse)?,
             counts_memberships,
             format: layers.of_list("output", Format::parse)?.unwrap_or(Format::Table),
-            columns: layers.many_of_list("columns", Column::parse)?,
+            columns: columns(layers)?,
             order,
             limit: layers.of_list("limit", limit)?,
         })
@@ -165,7 +165,38 @@ fn is_of_projects(selector: &Selector) -> bool {
     as_series(selector).and_then(|series| series.family()).is_some_and(|family| family.has(Label::ProjectId))
 }
 
+/// The columns, each once: twice the same field would be in one object of JSON.
+fn columns(layers: &Layers) -> Result<Vec<Column>, ConfigError> {
+    let columns = layers.many_of_list("columns", Column::parse)?;
+    match columns.iter().enumerate().find(|(place, column)| columns[..*place].contains(column)) {
+        Some((_, column)) => {
+            let message = format!("{:?} is there twice; give each column once", column.label());
+            Err(layers.error_of_list("columns", message))
+        }
+        None => Ok(columns),
+    }
+}
+
 fn limit(text: &str) -> Result<usize, String> {
     let number = text.trim().parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| format!("{text:?} is no number from 1 on"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, User};
+
+    #[test]
+    fn a_column_is_there_once() {
+        let read = |flag: &str| {
+            let flags = [("columns".to_owned(), vec![flag.to_owned()])];
+            columns(&Layers::read(User::Users, flags.into(), Environment::new()).unwrap())
+        };
+        assert_eq!(read("id,role").unwrap(), [Column::Id, Column::Role]);
+        assert_eq!(
+            read("id,role,id").unwrap_err().to_string(),
+            "flag --columns: \"id\" is there twice; give each column once"
+        );
+    }
 }
