@@ -1,7 +1,5 @@
 //! How a list is written down, piece by piece.
 
-use std::fmt::Write as _;
-
 use serde_json::json;
 
 use super::column::Column;
