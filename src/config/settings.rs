@@ -511,7 +511,20 @@ impl Setting {
             "BOOL" => &["true", "false"],
             "LEVEL" => &LogLevel::ALL,
             "FORMAT" if self.flag == "log.format" => &LogFormat::ALL,
+            _ if self.of_list => self.values_of_list(),
             "FORMAT" if self.users == [Check] => &["table", "json", "junit", "sarif", "markdown"],
+            _ => &[],
+        }
+    }
+
+    /// The values of a flag of the list, as far as there are few.
+    fn values_of_list(&self) -> &'static [&'static str] {
+        match self.flag {
+            "output" => &["table", "json", "jsonl", "csv", "ids"],
+            "account-type" => &["user", "service_account", "unknown"],
+            "scim-managed" => &["true", "false", "unknown"],
+            "status" => &["active", "banned", "disabled", "unknown"],
+            "api-key-use" => &["used", "never", "unknown"],
             _ => &[],
         }
     }

@@ -141,7 +141,7 @@ fn what_is_wrong_with_a_policy_is_said_with_its_place() {
         ),
         (
             wrong("    select: '{role=\"other\"}'\n    max: 1\n"),
-            "p.yaml:3:13: select: label role: \"other\" stands for whatever has no series of its own, which depends on who else is \
+            "p.yaml:3:13: select: label role: \"other\" stands for whatever has no series of its own, which depends on what else is \
              there; name the values themselves",
         ),
         (
