@@ -82,7 +82,9 @@ stage() {
       find $directory -maxdepth 1 \( -name '*.yaml' -o -name '*.json' \) -exec cp -t $STAGE/share/$directory {} +
     fi
   done
-  cp README.md SECURITY.md docs/*.md docs/status.schema.json $STAGE/doc/
+  mkdir $STAGE/doc/docs
+  cp README.md SECURITY.md $STAGE/doc/
+  cp docs/*.md docs/status.schema.json $STAGE/doc/docs/
   gzip -9n <CHANGELOG.md >$STAGE/doc/changelog.gz
   printf '%s (%s-1) unstable; urgency=medium\n\n  * Version %s; changelog.gz says what is new.\n\n -- %s  %s\n' \
     $NAME "$VERSION" "$VERSION" "$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)" \
