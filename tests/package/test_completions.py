@@ -10,7 +10,7 @@ from terminal import terminal
 
 # What is typed, and what can stand there.
 EXPECTED = {
-    "ch": ["check-config"],
+    "check-": ["check-config"],
     "once --log.level=d": ["debug"],
     "once --log.level=": ["debug", "error", "info", "trace", "warn"],
     "once --log.level d": ["debug"],
