@@ -9,7 +9,7 @@ const OTHER: &str = "other";
 ///
 /// # Errors
 ///
-/// If it is none, or speaks of the organization, or of a value that depends on who else is there; in one line.
+/// If it is none, or speaks of the organization, or of a value that depends on what else is there; in one line.
 pub fn parse(text: &str) -> Result<Selector, String> {
     let selector = Selector::parse(text).map_err(|error| error.to_string())?;
     if !selector.organization().is_empty() {
