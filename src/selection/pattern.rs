@@ -6,8 +6,9 @@ use regex::{Regex, RegexBuilder};
 
 use super::selector::quoted;
 
-/// The most memory in bytes that a compiled expression may take.
-const LARGEST_EXPRESSION: usize = 1 << 20;
+/// The most memory in bytes that a compiled expression may take, and then its cache.
+const LARGEST_EXPRESSION: usize = 256 << 10;
+const LARGEST_CACHE: usize = 64 << 10;
 
 /// A test of a label's value.
 #[derive(Debug, Clone)]
@@ -55,7 +56,10 @@ impl Pattern {
     ///
     /// If it is none, or needs too much memory.
     pub fn like(text: &str) -> Result<Self, PatternError> {
-        let built = RegexBuilder::new(&format!("^(?s:{text})$")).size_limit(LARGEST_EXPRESSION).build();
+        let built = RegexBuilder::new(&format!("^(?s:{text})$"))
+            .size_limit(LARGEST_EXPRESSION)
+            .dfa_size_limit(LARGEST_CACHE)
+            .build();
         match built {
             Ok(regex) => Ok(Self::Like(text.to_owned(), regex)),
             Err(error) => {

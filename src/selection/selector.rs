@@ -18,6 +18,9 @@ const ORGANIZATION: &str = "organization";
 /// How much of a text an error shows, in characters.
 const LONGEST_SHOWN: usize = 80;
 
+/// How many ignored labels an error lists.
+const MOST_LISTED: usize = 8;
+
 /// Names of series that say which alert, and not which family.
 const OF_ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
 
@@ -83,17 +86,14 @@ impl Selector {
                 true => "who is behind a policy, check --show-users says",
                 false => "for everybody, give openai_org_users",
             };
+            let mut names: Vec<String> =
+                selector.ignored.iter().take(MOST_LISTED).map(|name| shown(name)).collect();
+            if let Some(more) = selector.ignored.len().checked_sub(MOST_LISTED).filter(|more| *more > 0) {
+                names.push(format!("{more} more"));
+            }
             return Err(SelectorError(format!(
                 "nothing of users is left when {} are ignored; {hint}",
-                listed(
-                    selector
-                        .ignored
-                        .iter()
-                        .map(|name| shown(name))
-                        .collect::<Vec<_>>()
-                        .iter()
-                        .map(String::as_str)
-                )
+                listed(names.iter().map(String::as_str))
             )));
         }
         Ok(selector)
@@ -226,6 +226,7 @@ fn no_family(name: &str) -> SelectorError {
             match hint {
                 Some(similar) => format!("family {}: unknown; did you mean {similar}?", shown(name)),
                 None => {
+                    let name = shown(name);
                     format!("family {name}: unknown; families that count users are {}", listed(families()))
                 }
             }
@@ -306,3 +307,6 @@ pub(super) fn quoted(text: &str) -> String {
 fn listed<'t>(names: impl Iterator<Item = &'t str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;
