@@ -531,7 +531,7 @@ impl Audience for Seen {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_audience_sees_each_user_once_and_everybody_anew_when_the_walk_starts_over() {
     let telemetry = OrganizationTelemetry::detached("acme");
     let seen_of = async |list: List| {
