@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::field::{Field, Record, read_array, read_into, read_record};
 use super::page::Body;
 use super::scan::Scanner;
-use super::user::{User, usable_id};
+use super::user::{User, read_id};
 
 /// The name of a user (source: API reference, "List users").
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -84,12 +84,7 @@ impl<'de> Record<'de> for Person<'de> {
         value: D,
     ) -> Result<(), D::Error> {
         match key {
-            "id" => {
-                let mut id = Field::Absent;
-                let read = read_into(&mut id, value);
-                self.id = usable_id(id).unwrap_or_default();
-                read
-            }
+            "id" => read_id(&mut self.id, value),
             "name" => read_into(&mut self.name, value),
             "user" => read_record::<_, _, CAREFUL>(&mut self.nested, value),
             _ => IgnoredAny::deserialize(value).map(|_| ()),

@@ -176,12 +176,7 @@ impl<'de> Record<'de> for User<'de> {
         value: D,
     ) -> Result<(), D::Error> {
         match key {
-            "id" => {
-                let mut id = Field::Absent;
-                let read = read_into(&mut id, value);
-                self.id = usable_id(id).unwrap_or_default();
-                read
-            }
+            "id" => read_id(&mut self.id, value),
             "added_at" => read_time(&mut self.added_at, value).map(|()| forbid_null(&mut self.added_at)),
             "api_key_last_used_at" => read_time(&mut self.api_key_last_used_at, value),
             "created" => read_time(&mut self.created, value).map(|()| forbid_null(&mut self.created)),
@@ -271,6 +266,17 @@ impl<'de> Record<'de> for Projects<'de> {
         self.is_list = true;
         Ok(())
     }
+}
+
+/// Reads an id into `place`, which gets an empty one where it names nobody.
+pub(super) fn read_id<'de, D: Deserializer<'de>>(
+    place: &mut Cow<'de, str>,
+    value: D,
+) -> Result<(), D::Error> {
+    let mut id = Field::Absent;
+    let read = read_into(&mut id, value);
+    *place = usable_id(id).unwrap_or_default();
+    read
 }
 
 /// An id that names somebody: not blank, and short enough to be sent back as a cursor.
