@@ -65,6 +65,8 @@ fn walk_options(config: &Config, organization: &Organization) -> walk::Options {
 struct Shared {
     in_flight: InFlight,
     connections: Connections,
+    /// Whether somebody waits for the walks, rather than for the figures of the last ones.
+    somebody_waits: bool,
 }
 
 impl Shared {
@@ -72,7 +74,13 @@ impl Shared {
         Self {
             in_flight: InFlight::new(MOST_REQUESTS_IN_FLIGHT),
             connections: Connections::new(MOST_REQUESTS_IN_FLIGHT),
+            somebody_waits: false,
         }
+    }
+
+    /// The same for a command that ends with its walks.
+    fn while_somebody_waits() -> Self {
+        Self { somebody_waits: true, ..Self::new() }
     }
 }
 
@@ -97,6 +105,7 @@ fn client(
         concurrency: config.concurrency,
         in_flight: shared.in_flight.clone(),
         connections: shared.connections.clone(),
+        announces_retries: shared.somebody_waits,
     };
     Client::new(options, telemetry).map_err(|error| {
         let causes: Vec<String> = anyhow::Error::new(error).chain().map(ToString::to_string).collect();

@@ -50,6 +50,8 @@ pub struct Options {
     pub in_flight: InFlight,
     /// The connections that they share.
     pub connections: Connections,
+    /// Whether somebody waits for the answers, and is told when a request has to be sent again.
+    pub announces_retries: bool,
 }
 
 /// A proxy for https requests.
@@ -221,19 +223,29 @@ impl Client {
             }
             if Instant::now() + wait >= deadline {
                 return Err(error.because(&format!(
-                    "the next attempt would come in {:.1} s, which is behind the time that is left for it",
+                    "attempt {} was the last, as the next would come in {:.1} s, which is behind the time that is left for it",
+                    attempt + 1,
                     wait.as_secs_f64()
                 )));
             }
-            tracing::debug!(
-                organization = self.options.organization,
-                error = %error,
-                wait_seconds = wait.as_secs_f64(),
-                "request failed, will be sent again"
-            );
+            self.announce_retry(attempt, &error, wait);
             sleep(wait).await;
             attempt += 1;
             last = Some(error);
+        }
+    }
+
+    /// Says that a request will be sent again: to whoever waits once for each, and in the log of debugging each time.
+    fn announce_retry(&self, attempt: u32, error: &Error, wait: Duration) {
+        let organization = self.options.organization.as_str();
+        let wait_seconds = wait.as_secs_f64();
+        match attempt {
+            0 if self.options.announces_retries => {
+                tracing::warn!(organization, error = %error, wait_seconds, "request failed, will be sent again");
+            }
+            _ => {
+                tracing::debug!(organization, error = %error, wait_seconds, "request failed, will be sent again");
+            }
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Once {
 pub async fn once(config: &Config, clock: Clock, board: Arc<Board>) -> anyhow::Result<Once> {
     let mut walks = Vec::new();
     let mut organizations = Vec::new();
-    let shared = Shared::new();
+    let shared = Shared::while_somebody_waits();
     for configured in &config.organizations {
         let organization =
             Arc::new(Organization::new(&configured.name, configured.interval, configured.max_age));

@@ -66,7 +66,7 @@ pub struct Ended {
 ///
 /// If a client cannot be made.
 pub fn users(config: &Config, wanted: &Arc<Wanted>, clock: Clock, board: &Board) -> anyhow::Result<Lists> {
-    let shared = Shared::new();
+    let shared = Shared::while_somebody_waits();
     let (mut lists, mut walks, mut organizations) = (Vec::new(), JoinSet::new(), Vec::new());
     for configured in &config.organizations {
         let (send, events) = unbounded_channel();
