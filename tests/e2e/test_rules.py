@@ -157,6 +157,8 @@ class TheUnitTests(unittest.TestCase):
             ("recording.yaml", "found:sum[1d]", "found:sum[6m]", "OpenAIOrgOwnersTooMany"),
             ("alerts.yaml", "violation:newest[1d]", "violation:newest[6m]", "OpenAIOrgPolicyViolated"),
             ("alerts.yaml", "and on (organization, policy, severity) openai_org_policy_limit", "", "OpenAIOrgPolicyViolated"),
+            ("alerts.yaml", "and on (organization) openai_org_users\n", "\n", "OpenAIOrgPolicyUnknown"),
+            ("alerts.yaml", "unless on (organization, policy) openai_org_policy_violation", "", "OpenAIOrgPolicyUnknown"),
             ("alerts.yaml", "unless on (organization) openai_org_poll", "and on (organization) openai_org_poll", "OpenAIOrgPolicyViolated"),
             ("alerts.yaml", "for: 10m", "for: 0m", "OpenAIOrgExporterDown"),
             ("alerts.yaml", "unless on (organization) max", "unless on (organization) min", "OpenAIOrgSnapshotMissing"),
