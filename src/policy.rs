@@ -10,6 +10,7 @@ mod judgement;
 mod selector;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use std::sync::Arc;
 
@@ -104,6 +105,26 @@ impl Policy {
     pub fn ended(&self, reference: i64) -> impl Iterator<Item = (usize, &Exception)> {
         let exceptions = self.terms.exceptions.iter().enumerate();
         exceptions.filter(move |(_, exception)| !exception.until.holds_at(reference))
+    }
+
+    /// Everything that is asked of users.
+    fn criteria(&self) -> [&Criteria; 2] {
+        [&self.select, &self.of]
+    }
+
+    /// The fields that the API does not send, and by which it cannot be told what the user of `reading` is to it; each once.
+    fn missing_fields(
+        &self,
+        user: &User<'_>,
+        reading: &Reading<'_, '_>,
+        options: &composition::Options,
+        reference: i64,
+    ) -> BTreeSet<&'static str> {
+        let exempt = self.exceptions.exempt(user, reading, reference, &self.terms.exceptions);
+        let doubts = View::with_doubts(options);
+        let open = self.criteria().into_iter().filter(|one| one.select(reading, &doubts) == Truth::Open);
+        let missing = open.flat_map(|criteria| criteria.missing_fields(reading, &doubts));
+        missing.chain((exempt == Exempt::Open).then_some("email")).collect()
     }
 
     /// What the user of `reading` is to it at `reference`, in Unix seconds, by labels as `options` make them.

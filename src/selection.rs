@@ -10,6 +10,7 @@ mod label;
 mod pattern;
 mod reading;
 mod selector;
+mod sightings;
 mod truth;
 
 pub use criteria::{Clause, Criteria, Matcher};
@@ -18,6 +19,7 @@ pub use label::Label;
 pub use pattern::{Pattern, PatternError, Test};
 pub use reading::{Reading, View};
 pub use selector::{Selector, SelectorError, complaint};
+pub use sightings::Sightings;
 pub use truth::Truth;
 
 #[cfg(test)]

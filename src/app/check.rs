@@ -38,7 +38,7 @@ pub async fn check(
     keeps_ids: bool,
 ) -> anyhow::Result<Report> {
     let (mut walks, mut watched) = (JoinSet::new(), Vec::new());
-    let shared = Shared::new();
+    let shared = Shared::while_somebody_waits();
     let about = config.organizations.iter().filter(|organization| !organization.policies.is_empty());
     for (number, configured) in about.enumerate() {
         let organization = Arc::new(Watched::new(&configured.name, configured.interval, configured.max_age));
@@ -69,7 +69,7 @@ pub async fn check(
                     start: completed.summary.start.whole_unix_seconds(),
                     users: completed.composition.users(),
                     unreadable: completed.composition.unreadable(),
-                    found: auditor.finish(),
+                    found: auditor.finish(&completed.composition.folds()),
                 }),
                 Err(failed) => {
                     tracing::error!(result = failed.error.result(), error = %failed.error, "walk failed");
@@ -112,9 +112,9 @@ impl Auditor {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was found, in the order of the policies.
-    fn finish(&self) -> Vec<Found> {
-        self.lock().1.take().map(Audit::finish).unwrap_or_default()
+    /// What was found, in the order of the policies, in a walk that told the names of `folds` apart.
+    fn finish(&self, folds: &composition::Folds) -> Vec<Found> {
+        self.lock().1.take().map(|audit| audit.finish(folds)).unwrap_or_default()
     }
 }
 

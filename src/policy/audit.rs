@@ -1,11 +1,12 @@
 //! What one walk shows to whoever asks who is behind a verdict.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Bound, Policies, Policy, Standing, Tally};
 use crate::admin_api::User;
-use crate::composition;
-use crate::selection::{Reading, Truth};
+use crate::composition::{self, Folds};
+use crate::selection::{Reading, Sightings, Truth};
 
 /// Findings in the making, one for each policy.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Audit {
     /// Whether ids are kept of whoever is behind a verdict.
     keeps_ids: bool,
     found: Vec<Found>,
+    /// Of each policy, the names in it that nobody has yet.
+    sightings: Vec<Sightings>,
 }
 
 /// What was found for one policy.
@@ -25,6 +28,10 @@ pub struct Found {
     pub tally: Tally,
     /// Of each exception, whether it holds for anybody.
     pub excepts: Vec<bool>,
+    /// Fields that the API does not send, and how many users that leaves open.
+    pub missing: BTreeMap<&'static str, u64>,
+    /// Remarks on names in it that nobody has.
+    pub unseen: Vec<String>,
     /// Whom a verdict other than `ok` would rest on, in the order of the list.
     pub behind: Vec<Behind>,
 }
@@ -51,14 +58,21 @@ impl Audit {
             ..Found::default()
         };
         let found = policies.iter().map(nobody).collect();
-        Self { policies, options, reference, keeps_ids, found }
+        let sightings = policies.iter().map(|policy| Sightings::of(policy.criteria())).collect();
+        Self { policies, options, reference, keeps_ids, found, sightings }
     }
 
     /// Looks at one user.
     pub fn add(&mut self, user: &User<'_>) {
         let reading = Reading::of(user, self.reference);
+        self.sightings.iter_mut().for_each(|sightings| sightings.look(&reading, &self.options));
         for (policy, found) in self.policies.iter().zip(&mut self.found) {
             let standing = policy.standing(user, &reading, &self.options, self.reference);
+            if leaves_open(policy.terms().bound, &standing) {
+                for field in policy.missing_fields(user, &reading, &self.options, self.reference) {
+                    *found.missing.entry(field).or_default() += 1;
+                }
+            }
             found.tally.add(&standing);
             if let Some(place) = standing.excepted_by {
                 found.excepts[place] = true;
@@ -71,10 +85,21 @@ impl Audit {
         }
     }
 
-    /// What was found, in the order of the policies.
-    pub fn finish(self) -> Vec<Found> {
+    /// What was found, in the order of the policies, in a walk that told the names of `folds` apart.
+    pub fn finish(mut self, folds: &Folds) -> Vec<Found> {
+        for (found, sightings) in self.found.iter_mut().zip(&self.sightings) {
+            found.unseen = sightings.remarks(folds);
+        }
         self.found
     }
+}
+
+/// Whether the value may be another one, as it cannot be told what a user is.
+fn leaves_open(bound: Bound, standing: &Standing) -> bool {
+    let selected = Truth::all([standing.truly_counts, standing.truly_selected]);
+    let is_open = standing.truly_counts == Truth::Open
+        || (standing.truly_counts == Truth::Yes && standing.truly_selected == Truth::Open);
+    if bound.is_share() { is_open } else { selected == Truth::Open }
 }
 
 /// Whether a verdict rests on a user: surely, or maybe. Where too few are selected, nobody can be named but those who

@@ -23,6 +23,9 @@ pub enum BoundError {
     /// It should be a number of users.
     #[error("{0:?} is no number of users, such as 5")]
     Number(String),
+    /// It is a share, and should be a number of users.
+    #[error("{0:?} is a share; max_share and min_share take those")]
+    ShareForNumber(String),
     /// It should be a share.
     #[error("{0:?} is no share; write it like 0.05 or 5%")]
     Share(String),
@@ -41,7 +44,10 @@ impl Bound {
         let number = |bound: fn(u64) -> Self| {
             // What is more than any organization has fits a gauge exactly, too.
             let number = text.trim().parse().ok().filter(|number| *number < 1 << 53);
-            number.map(bound).ok_or_else(|| BoundError::Number(text.to_owned()))
+            number.map(bound).ok_or_else(|| match text.trim().ends_with('%') && share(text).is_some() {
+                true => BoundError::ShareForNumber(text.to_owned()),
+                false => BoundError::Number(text.to_owned()),
+            })
         };
         let share =
             |bound: fn(f64) -> Self| share(text).map(bound).ok_or_else(|| BoundError::Share(text.to_owned()));
@@ -143,6 +149,10 @@ mod tests {
             let error = Bound::parse("max", text).unwrap().unwrap_err().to_string();
             assert_eq!(error, format!("{text:?} is no number of users, such as 5"));
         }
+        assert_eq!(
+            Bound::parse("max", "10%").unwrap().unwrap_err().to_string(),
+            "\"10%\" is a share; max_share and min_share take those"
+        );
         assert_eq!(Bound::parse("most", "5"), None);
     }
 

@@ -165,7 +165,7 @@ fn whom_a_verdict_rests_on_is_kept_if_it_is_asked_for() {
         let mut audit = Audit::new(policies, options(), NOW, keeps_ids);
         let reader = User { id: "reader".into(), role: Field::Value("reader".into()), ..User::default() };
         owners(2, 1).iter().chain([&reader]).for_each(|user| audit.add(user));
-        let found = audit.finish().remove(0);
+        let found = audit.finish(&composition::Folds::default()).remove(0);
         assert_eq!(found.excepts, [true, false]);
         found.behind.into_iter().map(|behind| (behind.id.into_string(), behind.is_sure)).collect::<Vec<_>>()
     };
@@ -174,6 +174,44 @@ fn whom_a_verdict_rests_on_is_kept_if_it_is_asked_for() {
     assert_eq!(behind(Bound::MinShare(1.0), true), [is("user-2", false), is("reader", true)]);
     assert_eq!(behind(Bound::Min(9), true), [is("user-2", false)]);
     assert_eq!(behind(Bound::Max(0), false), []);
+}
+
+#[test]
+fn what_leaves_a_verdict_open_is_named_by_its_field_and_names_that_nobody_has_are_remarked() {
+    let found = |select: &str, of: Option<&str>, bound, except: Option<Exception>, user: User<'static>| {
+        let terms = Terms {
+            of: of.map(|of| parse_selector(of).unwrap()),
+            exceptions: except.into_iter().collect(),
+            ..terms(select, bound)
+        };
+        let policies = Arc::new(Policies::new(vec![Arc::new(Policy::new(terms))]));
+        let mut audit = Audit::new(policies, options(), NOW, false);
+        audit.add(&user);
+        let folds = composition::Folds { roles: ["reader".to_owned()].into(), ..Default::default() };
+        let found = audit.finish(&folds).remove(0);
+        (found.missing.into_iter().collect::<Vec<_>>(), found.unseen)
+    };
+    let nobody = User::default;
+    let reader = || User { role: Field::Value("reader".into()), ..User::default() };
+    let missing = |select, user| found(select, None, Bound::Max(0), None, user).0;
+    assert_eq!(
+        missing(r#"{role="owner",scim_managed="false"}"#, nobody()),
+        [("is_scim_managed", 1), ("role", 1)]
+    );
+    assert_eq!(missing(r#"{role="owner",scim_managed="false"}"#, reader()), []);
+    assert_eq!(missing(r#"{role="reader",status!="active"}"#, reader()), [("user.banned", 1)]);
+    assert_eq!(missing(r#"{older_than="90d"}"#, nobody()), [("api_key_last_used_at", 1)]);
+    let never = User { api_key_last_used_at: Field::Null, ..User::default() };
+    assert_eq!(missing(r#"{older_than="90d"}"#, never), [("added_at", 1)]);
+    assert_eq!(missing(r#"{project_id="p"}"#, nobody()), [("projects", 1)]);
+    let share = |user| {
+        found(r#"{role="owner"}"#, Some(r#"{account_type="user"}"#), Bound::MinShare(0.5), None, user).0
+    };
+    assert_eq!(share(reader()), [("is_service_account", 1)]);
+    let except = exception(Whom::email("a@acme.com"), "never");
+    assert_eq!(found(r#"{role="reader"}"#, None, Bound::Max(0), Some(except), reader()).0, [("email", 1)]);
+    let unseen = found(r#"{role="Reader",scim_managed="false"}"#, None, Bound::Max(0), None, reader()).1;
+    assert_eq!(unseen, [r#"nobody has role="Reader"; there are "reader""#]);
 }
 
 const SELECTORS: [&str; 9] = [

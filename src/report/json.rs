@@ -51,8 +51,9 @@ fn policy(line: &Line<'_>, report: &Report) -> Value {
         "value": judgement.value.map(PolicyValue::number),
         "least": judgement.range.map(|(least, _)| least),
         "most": judgement.range.map(|(_, most)| most),
+        "missing_fields": line.found.missing,
         "reasons": line.reasons(report.ids()),
-        "notes": line.notes(report.ids()),
+        "notes": line.notes(report.ids()).iter().chain(line.remarks()).collect::<Vec<_>>(),
     });
     if let Some(of) = &terms.of {
         policy["of"] = of.to_string().into();

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::line::Line;
-use super::text::is_command;
 use super::{Organization, Report};
-use crate::listing::harmless;
+use crate::listing::{harmless, is_command};
 use crate::policy::Verdict;
 
 pub(super) fn write(report: &Report) -> String {

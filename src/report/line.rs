@@ -46,20 +46,29 @@ impl<'r> Line<'r> {
         if let (Verdict::Unknown, Some((least, most))) = (verdict, range) {
             let is_share = self.policy.terms().bound.is_share();
             let number = |number: f64| if is_share { share(number) } else { format!("{number}") };
-            let unreadable = match self.walked.unreadable {
-                0 => String::new(),
-                1 => ", and 1 record cannot be read".to_owned(),
-                many => format!(", and {many} records cannot be read"),
-            };
             let (least, most) = (number(*least), number(*most));
-            reasons.push(format!(
-                "it may be {least} to {most}: the API does not say enough of some users{unreadable}"
-            ));
+            reasons.push(format!("it may be {least} to {most}: {}", self.doubts()));
         }
         reasons
     }
 
-    /// What is odd, and no matter of the verdict.
+    /// What it is that cannot be told: `the API does not say role of 2 users`.
+    fn doubts(&self) -> String {
+        let fields = self.found.missing.iter().map(|(field, users)| {
+            let plural = if *users == 1 { "" } else { "s" };
+            format!("{field} of {users} user{plural}")
+        });
+        let fields: Vec<String> = fields.collect();
+        let missing = (!fields.is_empty()).then(|| format!("the API does not say {}", fields.join(", ")));
+        let unreadable = match self.walked.unreadable {
+            0 => None,
+            1 => Some("1 record cannot be read".to_owned()),
+            many => Some(format!("{many} records cannot be read")),
+        };
+        missing.into_iter().chain(unreadable).collect::<Vec<_>>().join(", and ")
+    }
+
+    /// What is odd about exceptions, and no matter of the verdict.
     pub(super) fn notes(&self, ids: Ids) -> Vec<String> {
         let exceptions = self.policy.terms().exceptions.iter().zip(&self.found.excepts).enumerate();
         let is_idle = |(_, (exception, excepts)): &(usize, (&Exception, &bool))| {
@@ -71,9 +80,15 @@ impl<'r> Line<'r> {
         exceptions.filter(is_idle).map(note).collect()
     }
 
-    /// Whether it is worth to name users.
+    /// The same of names in the policy that nobody has. Names of others stand in it.
+    pub(super) fn remarks(&self) -> &'r [String] {
+        &self.found.unseen
+    }
+
+    /// Whether it is worth to name users: where nothing but an exception has ended, nobody is one too many.
     pub(super) fn rests_on_users(&self) -> bool {
-        self.judgement.verdict != Verdict::Ok && !self.found.behind.is_empty()
+        let Judgement { verdict, is_exceeded, .. } = self.judgement;
+        (is_exceeded || verdict == Verdict::Unknown) && !self.found.behind.is_empty()
     }
 }
 

@@ -15,7 +15,8 @@ pub(super) fn write(report: &Report) -> String {
     let ids = report.shows_users.then_some(code as fn(&str) -> String);
     for line in report.lines() {
         let terms = line.policy.terms();
-        let why = line.reasons(ids).into_iter().chain(line.notes(ids));
+        let remarks = line.remarks().iter().map(|remark| code(remark));
+        let why = line.reasons(ids).into_iter().chain(line.notes(ids)).chain(remarks);
         let _ = writeln!(
             page,
             "| {} | {} | {} | {} | {} | {} |",

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use super::text::is_command;
-use crate::listing::harmless;
+use crate::listing::{harmless, unobeyed};
 
 const HEADS: [&str; 6] = ["ORGANIZATION", "POLICY", "SEVERITY", "VALUE", "LIMIT", "VERDICT"];
 
@@ -33,7 +32,9 @@ pub(super) fn write(report: &Report) -> String {
     }
     for line in report.lines() {
         let place = format!("{}, {}", harmless(line.organization), harmless(line.policy.name()));
-        for sentence in line.reasons(report.ids()).into_iter().chain(line.notes(report.ids())) {
+        let remarks = line.remarks().iter().cloned();
+        for sentence in line.reasons(report.ids()).into_iter().chain(line.notes(report.ids())).chain(remarks)
+        {
             let _ = writeln!(text, "{place}: {}", harmless(&sentence));
         }
         if report.shows_users && line.rests_on_users() {
@@ -45,11 +46,5 @@ pub(super) fn write(report: &Report) -> String {
         }
     }
     let _ = writeln!(text, "{}", report.summary());
-    text.lines().map(told).collect()
-}
-
-/// A line that is no command to whoever reads the log of a job: GitHub's runner takes `##[` for one anywhere, too.
-fn told(line: &str) -> String {
-    let line = line.replace("##", r"#\u{23}");
-    if is_command(&line) { format!("- {line}\n") } else { format!("{line}\n") }
+    text.lines().map(|line| unobeyed(line).into_owned() + "\n").collect()
 }

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::admin_api::{Field, User};
+use crate::composition::Folds;
 use crate::policy::{Audit, Bound, Exception, Policy, Terms, Until, Whom, parse_selector};
 
 const START: i64 = 1_800_000_000;
@@ -40,7 +41,12 @@ fn organization(
     let policies = Arc::new(Policies::new(policies));
     let mut audit = Audit::new(policies.clone(), Arc::default(), START, shows_users);
     users.iter().for_each(|user| audit.add(user));
-    let walked = Walked { start: START, users: users.len() as u64, unreadable: 1, found: audit.finish() };
+    let folds = Folds {
+        roles: users.iter().filter_map(|user| user.role.value()).map(ToString::to_string).collect(),
+        ..Folds::default()
+    };
+    let walked =
+        Walked { start: START, users: users.len() as u64, unreadable: 1, found: audit.finish(&folds) };
     Organization { name: name.into(), policies, outcome: Ok(walked) }
 }
 
@@ -90,15 +96,11 @@ acme, two: users behind this:
   user-1
   user-2
   user-3  (maybe: the API does not say enough)
-acme, some: it may be 50% to 100%: the API does not say enough of some users, and 1 record cannot be read
+acme, some: it may be 50% to 100%: the API does not say role of 1 user, and 1 record cannot be read
 acme, some: users behind this:
   user-3  (maybe: the API does not say enough)
 acme, old: the exception for user-9 ended on 2026-10-01
 acme, old: the exception for an address (number 2) is for nobody who is there
-acme, old: users behind this:
-  user-1
-  user-2
-  user-3  (maybe: the API does not say enough)
 3 verdicts: 0 ok, 2 violated, 1 unknown, 1 organization not walked
 "
     );
@@ -116,7 +118,7 @@ fn junit_has_a_case_for_each_policy() {
       <failure type=\"violated\" message=\"it is 2, and has to be at most 1\"/>
     </testcase>
     <testcase classname=\"acme\" name=\"some\">
-      <error type=\"unknown\" message=\"it may be 50% to 100%: the API does not say enough of some users, and 1 record cannot be read\"/>
+      <error type=\"unknown\" message=\"it may be 50% to 100%: the API does not say role of 1 user, and 1 record cannot be read\"/>
     </testcase>
     <testcase classname=\"acme\" name=\"old\">
       <failure type=\"violated\" message=\"the exception for a user (number 1) ended on 2026-10-01\"/>
@@ -144,7 +146,7 @@ fn markdown_takes_nothing_of_others_for_its_own() {
 | | organization | policy | value | limit | why |
 |---|---|---|---|---|---|
 | ❌ violated | `acme` | `two` | 2 | at most 1 | it is 2, and has to be at most 1 |
-| ❔ unknown | `acme` | `some` | 2 of 3 (66.6667%) | at least 60% | it may be 50% to 100%: the API does not say enough of some users, and 1 record cannot be read |
+| ❔ unknown | `acme` | `some` | 2 of 3 (66.6667%) | at least 60% | it may be 50% to 100%: the API does not say role of 1 user, and 1 record cannot be read |
 | ❌ violated | `acme` | `old` | 2 | at most 9 | the exception for `user-9` ended on 2026-10-01; the exception for an address (number 2) is for nobody who is there |
 
 **`globex`** was not walked: `401 <\\u{1b}[1m>`
@@ -157,12 +159,6 @@ Behind `acme`, `two`:
 
 Behind `acme`, `some`:
 
-- `user-3` (maybe: the API does not say enough)
-
-Behind `acme`, `old`:
-
-- `user-1`
-- `user-2`
 - `user-3` (maybe: the API does not say enough)
 "
     );
@@ -237,6 +233,27 @@ fn no_output_has_an_address_and_ids_are_there_only_if_asked_for() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn names_that_nobody_has_are_remarked_with_those_of_others_made_harmless() {
+    let mut boss = (*policy("boss", Bound::Max(0), &[])).terms().clone();
+    boss.select = parse_selector(r#"{role="Boss"}"#).unwrap();
+    let users = [user("user-1", Field::Value("`<b>|\u{202e}".into()))];
+    let acme = organization("acme", vec![Arc::new(Policy::new(boss))], &users, false);
+    let report = Report { organizations: vec![acme], locations: BTreeMap::new(), shows_users: false };
+    let table = report.write(Format::Table);
+    assert!(
+        table.contains("acme, boss: nobody has role=\"Boss\"; there are \"`<b>|\\u{202e}\"\n"),
+        "{table}"
+    );
+    let markdown = report.write(Format::Markdown);
+    assert!(
+        markdown.contains(r#"`nobody has role="Boss"; there are "\u{60}<b>\u{7c}\u{202e}"` |"#),
+        "{markdown}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&report.write(Format::Json)).unwrap();
+    assert_eq!(json["organizations"][0]["policies"][0]["notes"].as_array().unwrap().len(), 1);
 }
 
 #[test]

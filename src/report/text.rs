@@ -3,11 +3,6 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Whether GitHub's runner takes a line for a command to it. Blanks before it do not matter.
-pub(super) fn is_command(line: &str) -> bool {
-    line.trim_start().starts_with("::")
-}
-
 /// A ratio as a percentage.
 pub(super) fn share(ratio: f64) -> String {
     let text = format!("{:.4}", ratio * 100.0);

@@ -93,6 +93,28 @@ impl<'u, 'b> Reading<'u, 'b> {
         }
     }
 
+    /// The field that is missing where the user's rows of `group` are open (source: API reference, the user object).
+    pub(super) fn field_behind(&self, group: Group) -> &'static str {
+        let lacks_key_use = self.traits.key_use == ApiKeyUse::Unknown;
+        let lacks_banned = self.user.user.value().is_none_or(|account| account.banned.value().is_none());
+        match group {
+            Group::One(Label::Role) => "role",
+            Group::One(Label::AccountType) => "is_service_account",
+            Group::One(Label::ScimManaged) => "is_scim_managed",
+            Group::One(Label::Status) if lacks_banned => "user.banned",
+            Group::One(Label::Status) => "user.enabled",
+            Group::One(Label::Use) => "api_key_last_used_at",
+            Group::One(Label::DeveloperPersona) => "developer_persona",
+            Group::One(Label::TechnicalLevel) => "technical_level",
+            Group::Stale if lacks_key_use => "api_key_last_used_at",
+            Group::Stale | Group::Recent => "added_at",
+            Group::Projects | Group::WithoutProject => "projects",
+            Group::Default => "is_default",
+            Group::Purchaser => "is_scale_tier_authorized_purchaser",
+            Group::One(_) | Group::Fields => "email",
+        }
+    }
+
     /// Whether the address may stand where nothing was sent.
     pub fn lacks_address(&self) -> bool {
         let nested = self.user.user.value().is_some_and(|account| account.email.is_carried());

@@ -78,7 +78,7 @@ default       violated  critical  2              at most 1     violated
 default       unknown   warning   2              at most 2     unknown
 default       share     warning   2 of 2 (100%)  at least 99%  ok
 default, violated: it is 2, and has to be at most 1
-default, unknown: it may be 2 to 3: the API does not say enough of some users
+default, unknown: it may be 2 to 3: the API does not say role of 1 user
 3 verdicts: 1 ok, 1 violated, 1 unknown
 """
         self.assertEqual((result.code, result.out, result.err), (3, expected, ""))
