@@ -14,7 +14,7 @@ proptest! {
             for parse in [Selector::parse, Selector::from_printed] {
                 if let Err(error) = parse(&text) {
                     let line = error.to_string();
-                    prop_assert!(!line.chars().any(|c| c.is_control()), "{line:?}");
+                    prop_assert!(!line.chars().any(char::is_control), "{line:?}");
                     prop_assert!(line.len() < 4 << 10, "{}", line.len());
                 }
             }
@@ -41,6 +41,10 @@ fn series_are_taken_as_they_are_printed() {
         "role=owner\nscim_managed=false\nalertname=OpenAIOrgOwnerOutsideScim\nseverity=warning",
         " role = owner\n scim_managed = false\n",
         r#"{"role":"owner","scim_managed":"false","instance":"a:1"}"#,
+        r#"{"metric":{"role":"owner","scim_managed":"false"},"value":[1732863600,"3"]}"#,
+        r#"[{"labels":{"role":"owner","scim_managed":"false"},"status":{"state":"active"}}]"#,
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"role":"owner","scim_managed":"false"}}]}}"#,
+        r#"{"data":{"alerts":[{"labels":{"role":"owner","scim_managed":"false"},"state":"firing"}]}}"#,
         r#"{alertname="X", instance="a:1", job="openai", role='owner', scim_managed=`false`}"#,
         r#"{role="owner", scim_managed="false"} => 3 @[1732863600]"#,
         r#"ALERTS{alertname="X",alertstate="firing",role="owner",scim_managed="false"} 1"#,
@@ -127,4 +131,10 @@ fn what_nobody_can_ever_have_is_refused() {
          --show-users says"
     );
     assert!(Selector::from_printed(r#"{organization="acme"}"#).is_ok());
+    for (text, expected) in [
+        (r#"[{"labels":{}},{"labels":{}}]"#, "there are the labels of 2 series or alerts; give those of one"),
+        (r#"{"data":{"result":[]}}"#, "there are the labels of 0 series or alerts; give those of one"),
+    ] {
+        assert_eq!(Selector::from_printed(text).unwrap_err().to_string(), expected);
+    }
 }

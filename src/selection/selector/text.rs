@@ -1,6 +1,8 @@
 //! The text of a selector: a name, and tests of labels in braces.
 
-use std::collections::BTreeMap;
+mod json;
+
+use serde_json::Value;
 
 use super::{SelectorError, shown};
 use crate::selection::pattern::{Pattern, Test};
@@ -25,7 +27,10 @@ pub(super) fn parse(text: &str) -> Result<Parsed, SelectorError> {
 
 /// A series as something prints it: braces, quotes and commas may be missing, a value may follow, and it may be JSON.
 pub(super) fn parse_printed(text: &str) -> Result<Parsed, SelectorError> {
-    if let Ok(labels) = serde_json::from_str::<BTreeMap<String, String>>(text) {
+    if text.len() <= LONGEST
+        && let Ok(json) = serde_json::from_str::<Value>(text)
+        && let Some(labels) = json::labels(&json)?
+    {
         let mut parsed = Parsed::default();
         for (name, value) in labels {
             parsed.add(name, Test::is(value))?;
