@@ -18,7 +18,7 @@ pub mod table;
 pub use column::Column;
 pub use comparison::{Comparison, Listed, as_series};
 pub use filter::{FILTERS, Filter, Wanted, criteria};
-pub use harmless::{harmless, harmless_json, is_harmful};
+pub use harmless::{harmless, harmless_json, is_command, is_harmful, unobeyed};
 pub use order::Order;
 pub use rendering::{Ending, Format, Rendering};
 pub use roll::{Outcome, Roll};

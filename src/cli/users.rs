@@ -80,6 +80,9 @@ fn conclude(printed: &Printed, request: &Request, compared: anyhow::Result<Optio
     for line in summary::doubts(printed) {
         complain(&line);
     }
+    for remark in summary::remarks(printed) {
+        complain(&format!("note: {remark}"));
+    }
     if printed.has_failed() {
         return FAILED;
     }

@@ -107,7 +107,7 @@ impl Column {
             Self::Organization => ("ORGANIZATION", 12, Some(12)),
             Self::Id => ("ID", 29, None),
             Self::Name => ("NAME", 20, Some(10)),
-            Self::Email => ("EMAIL", 28, Some(12)),
+            Self::Email => ("EMAIL", 28, Some(24)),
             Self::Role => ("ROLE", 8, Some(6)),
             Self::AccountType => ("ACCOUNT TYPE", 15, Some(12)),
             Self::ScimManaged => ("SCIM", 7, Some(7)),
@@ -262,7 +262,7 @@ mod tests {
         };
         assert_eq!(names(true, None).len(), 10);
         assert_eq!(names(false, Some(200)).len(), 9);
-        assert_eq!(names(false, Some(80)), ["id", "name", "email", "role", "status"]);
+        assert_eq!(names(false, Some(80)), ["id", "name", "email", "role"]);
         assert_eq!(names(true, Some(1)), ["organization", "id"]);
     }
 

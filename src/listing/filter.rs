@@ -38,6 +38,8 @@ pub struct Filter {
 pub struct Wanted {
     /// What their labels are.
     pub criteria: Criteria,
+    /// Their ids: one of those wanted, and none of those that are not.
+    pub ids: Vec<Filter>,
     /// Their addresses: one of those wanted, and none of those that are not.
     pub addresses: Vec<Filter>,
 }
@@ -106,12 +108,17 @@ impl Wanted {
     /// Whether the user of `reading` is wanted, as `view` sees it.
     pub fn select(&self, user: &User<'_>, reading: &Reading<'_, '_>, view: &View<'_>) -> Truth {
         let address = address(user);
-        let has = |filter: &Filter| address.is_some_and(|address| filter.is(address));
-        let (unwanted, asked): (Vec<&Filter>, Vec<&Filter>) =
-            self.addresses.iter().partition(|filter| filter.negated);
-        let fits = (asked.is_empty() || asked.into_iter().any(has)) && !unwanted.into_iter().any(has);
+        let has_address = |filter: &Filter| address.is_some_and(|address| filter.is(address));
+        let fits =
+            passes(&self.ids, |filter| filter.value == user.id) && passes(&self.addresses, has_address);
         if fits { self.criteria.select(reading, view) } else { Truth::No }
     }
+}
+
+/// Whether a user passes `filters` who `has` the values of some: one of those wanted, if any are, and none of the others.
+fn passes(filters: &[Filter], has: impl Fn(&Filter) -> bool) -> bool {
+    let (unwanted, wanted): (Vec<&Filter>, Vec<&Filter>) = filters.iter().partition(|filter| filter.negated);
+    (wanted.is_empty() || wanted.into_iter().any(&has)) && !unwanted.into_iter().any(has)
 }
 
 /// What `filters` ask for: of each label one of the values wanted, and none of those that are not.
@@ -184,7 +191,7 @@ mod tests {
         let user = |email: &'static str| User { email: Field::Value(Cow::from(email)), ..User::default() };
         let wanted = |texts: &[&str]| {
             let addresses = texts.iter().map(|text| Filter::of_address(text).unwrap()).collect();
-            Wanted { criteria: Criteria::default(), addresses }
+            Wanted { addresses, ..Wanted::default() }
         };
         let options = Options::default();
         let selects = |wanted: &Wanted, user: &User<'_>| {
@@ -202,6 +209,24 @@ mod tests {
         let wanted = wanted(&["!x@y", "carl@example.com", "bob@example.com"]);
         assert_eq!(wanted.asked_addresses(), ["carl@example.com", "bob@example.com"]);
         assert_eq!([&ada, &bob].map(|user| wanted.met_address(user)), [None, Some(1)]);
+    }
+
+    #[test]
+    fn ids_are_compared_as_they_are() {
+        let user = |id: &'static str| User { id: id.into(), ..User::default() };
+        let selects = |texts: &[&str], id| {
+            let wanted = Wanted {
+                ids: texts.iter().map(|text| Filter::parse(text).unwrap()).collect(),
+                ..Wanted::default()
+            };
+            let user = user(id);
+            let options = Options::default();
+            wanted.select(&user, &Reading::of(&user, NOW), &View::as_labels(&options, None)) == Truth::Yes
+        };
+        let select = |texts: &[&str]| ["user-1", "user-2", "USER-1"].map(|id| selects(texts, id));
+        assert_eq!(select(&["user-1"]), [true, false, false]);
+        assert_eq!(select(&["user-1", "user-2"]), [true, true, false]);
+        assert_eq!(select(&["!user-1"]), [false, true, true]);
     }
 
     #[test]

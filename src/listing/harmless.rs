@@ -54,6 +54,32 @@ pub fn harmless_json(json: &str) -> String {
     text
 }
 
+/// `line` as no runner of jobs takes it for a command to it: GitHub's obeys `::` where a line begins, blanks before it or
+/// not, and `##[` anywhere.
+///
+/// ```
+/// use openai_org_exporter::listing::unobeyed;
+///
+/// assert_eq!(unobeyed("::error::x"), "- ::error::x");
+/// assert_eq!(unobeyed("a ##[error]x"), r"a #\u{23}[error]x");
+/// assert_eq!(unobeyed("Ada :: ##"), "Ada :: ##");
+/// ```
+pub fn unobeyed(line: &str) -> Cow<'_, str> {
+    let mut line = Cow::Borrowed(line);
+    if line.contains("##[") {
+        line = Cow::Owned(line.replace("##[", r"#\u{23}["));
+    }
+    if is_command(&line) {
+        line = Cow::Owned(format!("- {line}"));
+    }
+    line
+}
+
+/// Whether GitHub's runner takes a line for a command to it. Blanks before it do not matter.
+pub fn is_command(line: &str) -> bool {
+    line.trim_start().starts_with("::")
+}
+
 /// Whether a terminal obeys `c`, or nobody sees it: controls, marks of direction, what has no width, separators of lines.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::column::Column;
 use super::row::Row;
 use super::table::{Heading, Layout};
-use super::{csv, harmless, harmless_json};
+use super::{csv, harmless, harmless_json, unobeyed};
 
 /// What a list is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,10 @@ impl Rendering {
         match self.format {
             Format::Table => {
                 let cells = self.columns.iter().map(|column| column.words(row));
-                self.layout.as_ref().map(|layout| layout.line(cells) + "\n").unwrap_or_default()
+                let line = self.layout.as_ref().map(|layout| layout.line(cells)).unwrap_or_default();
+                // Without a terminal it may stand in the log of a job.
+                let line = if self.terminal.is_none() { unobeyed(&line).into_owned() } else { line };
+                line + "\n"
             }
             Format::Json => {
                 let before = if self.rows == 1 { "\n" } else { ",\n" };

@@ -7,7 +7,7 @@ use super::filter::Wanted;
 use super::row::Row;
 use crate::admin_api::{Person, User};
 use crate::composition::{Folds, Options};
-use crate::selection::{Reading, Truth, View};
+use crate::selection::{Reading, Sightings, Truth, View};
 
 /// Who is on the list. Whoever is certainly on it is given out at once; where that takes names that the whole walk has to
 /// tell apart, at the end.
@@ -28,6 +28,10 @@ pub struct Roll {
     memberships: u64,
     /// Which of the addresses asked for were met, by number.
     met: BTreeSet<usize>,
+    /// The names asked for that nobody has yet.
+    sightings: Sightings,
+    /// What is to say of those at the end.
+    remarks: Vec<String>,
 }
 
 /// A user of whom not all can be told yet.
@@ -50,6 +54,8 @@ pub struct Outcome {
     pub gone: Vec<String>,
     /// Users who may be on it, where no walk could tell.
     pub doubtful: u64,
+    /// Remarks on names that were asked for and that nobody in the whole walk has.
+    pub remarks: Vec<String>,
 }
 
 impl Roll {
@@ -66,6 +72,8 @@ impl Roll {
             users: 0,
             memberships: 0,
             met: BTreeSet::new(),
+            sightings: Sightings::default(),
+            remarks: Vec::new(),
         }
     }
 
@@ -79,8 +87,9 @@ impl Roll {
     pub fn page<'p>(&mut self, users: &[&User<'_>], people: impl FnOnce() -> Vec<Person<'p>>) -> Vec<Row> {
         let (wanted, options) = (self.wanted.clone(), self.options.clone());
         let view = View::as_labels(&options, None);
-        let judged = |user: &&User<'_>| {
+        let mut judged = |user: &&User<'_>| {
             let reading = Reading::of(user, self.reference);
+            self.sightings.look(&reading, &options);
             let truth = wanted.select(user, &reading, &view);
             let settled = truth == Truth::Yes && wanted.criteria.memberships_are_told(&reading, &view);
             let memberships = if settled { wanted.criteria.memberships(&reading, &view) } else { 0 };
@@ -117,6 +126,7 @@ impl Roll {
         self.pass += 1;
         self.held.clear();
         (self.users, self.memberships) = (0, 0);
+        self.sightings = Sightings::of([&self.wanted.criteria]);
     }
 
     /// Whether each address that was asked for was met.
@@ -143,6 +153,7 @@ impl Roll {
                 }
             }
         }
+        self.remarks = self.sightings.remarks(folds);
         rows
     }
 
@@ -156,6 +167,7 @@ impl Roll {
             memberships: self.memberships,
             gone,
             doubtful: self.held.iter().filter(|held| !held.listed).count() as u64,
+            remarks: self.remarks.clone(),
         }
     }
 

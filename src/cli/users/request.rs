@@ -50,15 +50,16 @@ impl Request {
             let values = layers.many_of_list(flag, |text| Filter::of_label(label, text))?;
             filters.extend(values.into_iter().map(|filter| (label, filter)));
         }
+        let ids = layers.many_of_list("id", Filter::parse)?;
         let addresses = layers.many_of_list("email", Filter::of_address)?;
-        let is_filtered = !filters.is_empty() || !addresses.is_empty();
+        let is_filtered = !filters.is_empty() || !ids.is_empty() || !addresses.is_empty();
         let mut all = selector.as_ref().map(Selector::criteria).unwrap_or_default();
         all.extend(criteria(filters));
         let order = Order::by(layers.many_of_list("sort", Order::key)?);
         let counts_memberships = selector.as_ref().is_some_and(is_of_projects) && !is_filtered;
         Ok(Self {
             against: against(layers, selector.as_ref(), is_filtered)?,
-            wanted: Arc::new(Wanted { criteria: all, addresses }),
+            wanted: Arc::new(Wanted { criteria: all, ids, addresses }),
             selector,
             organizations: layers.many_of_list("organization", Filter::parse)?,
             counts_memberships,

@@ -1,6 +1,6 @@
 //! What is said of a list. No names and no addresses.
 
-use super::printing::Printed;
+use super::printing::{Printed, PrintedList};
 use super::request::Request;
 use crate::listing::Comparison;
 
@@ -44,6 +44,22 @@ pub(super) fn doubts(printed: &Printed) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What may be the reason that nobody is on the list.
+pub(super) fn remarks(printed: &Printed) -> Vec<String> {
+    if printed.rows > 0 {
+        return Vec::new();
+    }
+    let place = |list: &PrintedList| match printed.lists.len() {
+        1 => String::new(),
+        _ => format!("organization {:?}: ", list.ending.organization),
+    };
+    let remarks = printed.lists.iter().flat_map(|list| {
+        let place = place(list);
+        list.outcome.remarks.iter().map(move |remark| format!("{place}{remark}"))
+    });
+    remarks.collect()
 }
 
 /// How many users there are, and whether that is what series say.
@@ -102,7 +118,6 @@ fn users(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::users::printing::PrintedList;
     use crate::listing::{Ending, Outcome};
 
     fn list(users: u64, memberships: Option<u64>, outcome: Outcome, failure: Option<&str>) -> PrintedList {
@@ -166,6 +181,16 @@ mod tests {
                 "incomplete: the walk of organization \"acme\" is not whole, and nobody knows who is missing: the key is refused"
             ]
         );
+    }
+
+    #[test]
+    fn an_empty_list_comes_with_what_may_be_the_reason() {
+        let nobody = Outcome { remarks: vec![r#"nobody has role="Owner""#.to_owned()], ..Outcome::default() };
+        let one = |rows| printed(rows, vec![list(rows, None, nobody.clone(), None)]);
+        assert_eq!(remarks(&one(0)), [r#"nobody has role="Owner""#]);
+        assert!(remarks(&one(1)).is_empty());
+        let two = printed(0, (0..2).map(|_| list(0, None, nobody.clone(), None)).collect());
+        assert_eq!(remarks(&two), [r#"organization "acme": nobody has role="Owner""#; 2]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(super) const LISTING: &[Setting] = &[
     ),
     filter("project", "ID", "Id of a project that the user is in"),
     filter("email-domain", "DOMAIN", "Domain of the address; none for those without an address"),
+    filter("id", "ID", "Id of the user, as check and the log name users"),
     filter(
         "email",
         "ADDRESS",

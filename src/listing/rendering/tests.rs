@@ -69,6 +69,14 @@ Ada \\u{202e}L\"o\\nve\\u{1f}  owner     never          3 days ago     Web (owne
 }
 
 #[test]
+fn no_name_is_a_command_to_the_runner_of_a_job() {
+    let mut rendering = Rendering::new(Format::Table, vec![Column::Name], None);
+    let rows = ["::add-mask::x", "a ##[error]b"].map(|name| row("user-1", Some(name)));
+    let text: String = rendering.rows(&rows).collect();
+    assert_eq!(text, "NAME\n- ::add-mask::x\na #\\u{23}[error]b\n");
+}
+
+#[test]
 fn csv_is_for_spreadsheets() {
     let columns =
         [Column::Id, Column::Name, Column::Email, Column::KeyLastUsed, Column::Added, Column::Projects];

@@ -14,7 +14,8 @@ fn roll(selector: &str, emails: &[&str]) -> Roll {
     let criteria = Selector::parse(selector).unwrap().criteria();
     let addresses = emails.iter().map(|email| Filter::of_address(email).unwrap()).collect();
     let options = Arc::new(Options { projects_limit: 1, ..Options::default() });
-    let mut roll = Roll::new(Arc::new(Wanted { criteria, addresses }), options, "acme".into());
+    let mut roll =
+        Roll::new(Arc::new(Wanted { criteria, addresses, ..Wanted::default() }), options, "acme".into());
     roll.begin(NOW);
     roll
 }
