@@ -305,7 +305,7 @@ impl<P: Pages + Send + 'static> Supervisor<P> {
         for warning in &self.in_force.warnings {
             tracing::warn!("{warning}");
         }
-        report.log();
+        report.log(self.in_force.policies.len());
         let ignored = change::only_at_start(&self.at_start, &self.in_force);
         if ignored.is_empty() {
             return format!("{report}.");

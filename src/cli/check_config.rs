@@ -21,6 +21,13 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
             estimated_series(&config, organization)
         ));
     }
+    if !config.policies.is_empty() {
+        text.push_str("# Policies that each organization is held to:\n");
+    }
+    for organization in config.organizations.iter().filter(|organization| !organization.policies.is_empty()) {
+        let names: Vec<&str> = organization.policies.iter().map(|policy| policy.name()).collect();
+        text.push_str(&format!("#   {}: {}\n", organization.name, names.join(", ")));
+    }
     say(&text)?;
     Ok(DONE)
 }

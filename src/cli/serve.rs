@@ -44,6 +44,7 @@ pub(super) fn announce(config: &Config, server: &Server) {
         addresses = joined(server.addresses().iter().map(ToString::to_string).collect()),
         organizations =
             joined(config.organizations.iter().map(|organization| organization.name.clone()).collect()),
+        policies = config.policies.len(),
         base_url = joined(
             config.organizations.iter().map(|organization| organization.base_url.to_string()).collect()
         ),

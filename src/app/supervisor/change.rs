@@ -94,14 +94,15 @@ impl Report {
         names.push(name);
     }
 
-    /// One line with numbers and names.
-    pub(super) fn log(&self) {
+    /// One line with numbers and names, and how many `policies` there are now.
+    pub(super) fn log(&self, policies: usize) {
         tracing::info!(
             added = self.added.len(),
             removed = self.removed.len(),
             restarted = self.restarted.len(),
             changed = self.changed.len(),
             kept = self.kept.len(),
+            policies,
             names_added = names(&self.added),
             names_removed = names(&self.removed),
             names_restarted = names(&self.restarted),
