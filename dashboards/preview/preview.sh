@@ -56,6 +56,7 @@ cat >"$WORK/exporter.yaml" <<END
 web: { listen_address: ["127.0.0.1:$PORT"] }
 poll: { interval: 10s, max_age: 1m }
 state: { file: $WORK/state }
+policy: { file: $ROOT/policies/baseline.yaml }
 email_domains: [example.com, example.org]
 organizations:
   - { name: acme, admin_key_env: KEY_ACME, base_url: "http://127.0.0.1:$((PORT + 1))/v1" }

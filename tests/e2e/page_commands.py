@@ -35,7 +35,7 @@ from pages import SHELL, Block
 PORTS = {"exporter": 10195, "prometheus": 9090, "alertmanager": 9093}
 # Roots of paths that a page names, each a folder of that name here.
 ROOTS = ("/etc/openai-org-exporter", "/etc/prometheus", "/run/secrets", "/var/lib/openai-org-exporter")
-FOLDERS = ("dashboards", "deploy", "docs", "rules")
+FOLDERS = ("dashboards", "deploy", "docs", "policies", "rules")
 # The host of the page on web configurations, and who may come in there.
 SECURE_HOST, CLIENT = "exporter.example.com", "prometheus.example.com"
 # Programs that stay, with the first words behind their names with which they do; what they say when they are there.
