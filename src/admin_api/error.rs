@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::key::Keys;
+use super::private::{looks_like_an_address, plain};
 
 /// A failed walk, by reason. Each message names the organization, what was asked, what came back and how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -105,10 +106,16 @@ impl Error {
         }
     }
 
-    /// The same, with a cause beside what the answer said.
+    /// The same without the words of whoever answered, which may be anything: for what others are given to read.
     #[must_use]
-    pub(super) fn because(mut self, cause: &str) -> Self {
-        match &mut self {
+    pub fn without_words(mut self) -> Self {
+        let detail = self.detail_mut();
+        (detail.message, detail.code) = (None, None);
+        self
+    }
+
+    fn detail_mut(&mut self) -> &mut Detail {
+        match self {
             Error::Unauthorized(detail)
             | Error::Forbidden(detail)
             | Error::RateLimited(detail)
@@ -118,11 +125,16 @@ impl Error {
             | Error::Connect(detail)
             | Error::Tls(detail)
             | Error::InvalidResponse(detail)
-            | Error::Cancelled(detail) => {
-                let known = detail.cause.take().map_or_else(String::new, |known| format!("{known}; "));
-                detail.cause = Some(known + cause);
-            }
+            | Error::Cancelled(detail) => detail,
         }
+    }
+
+    /// The same, with a cause beside what the answer said.
+    #[must_use]
+    pub(super) fn because(mut self, cause: &str) -> Self {
+        let detail = self.detail_mut();
+        let known = detail.cause.take().map_or_else(String::new, |known| format!("{known}; "));
+        detail.cause = Some(known + cause);
         self
     }
 
@@ -205,12 +217,16 @@ pub(super) fn harmless(text: &str, keys: &Keys) -> String {
         .collect();
     let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
     let in_one_piece = keys.redact(&visible);
-    if keys.any_in(&bare(&in_one_piece), bare) {
+    let is_in = |text: &str| keys.any_in(&bare(text), bare);
+    if is_in(&in_one_piece) || is_in(&plain(&in_one_piece)) {
         return "<a text with a key in it>".to_owned();
     }
     let mut clean = String::new();
-    for word in in_one_piece.split_whitespace() {
-        clean.push_str(mask(word).unwrap_or(word));
+    let words: Vec<&str> = in_one_piece.split_whitespace().collect();
+    for (word, is_piece) in words.iter().zip(pieces_of_addresses(&words)) {
+        let word = if is_piece { "<address>" } else { mask(word).unwrap_or(word) };
+        // Two of these would begin a command to the runner of a job that prints the log.
+        clean.push_str(&word.replace("##", "# #"));
         clean.push(' ');
         if clean.len() > LONGEST {
             break;
@@ -225,12 +241,32 @@ pub(super) fn harmless(text: &str, keys: &Keys) -> String {
 
 /// What stands for a word that looks like a key or an address.
 fn mask(word: &str) -> Option<&'static str> {
-    let looks_like_an_address = word.contains(['@', '\u{ff20}', '\u{fe6b}']) || word.contains("%40");
     match () {
-        () if looks_like_an_address => Some("<address>"),
-        () if word.contains("sk-") => Some("<key>"),
+        () if looks_like_an_address(word) => Some("<address>"),
+        () if plain(word).contains("sk-") => Some("<key>"),
         () => None,
     }
+}
+
+/// Which of `words` are parts of an address that is cut into pieces: `ada @ acme.com`, `"Ada Lovelace"@acme.com`.
+fn pieces_of_addresses(words: &[&str]) -> Vec<bool> {
+    let mut pieces = vec![false; words.len()];
+    for (place, word) in words.iter().enumerate().filter(|(_, word)| looks_like_an_address(word)) {
+        pieces[place] = true;
+        let is_mark = |c: char| c.is_ascii_punctuation() && c != '@';
+        let bare = word.trim_matches(is_mark);
+        if bare.ends_with('@') && place + 1 < words.len() {
+            pieces[place + 1] = true;
+        }
+        if bare.starts_with('@') && place > 0 {
+            pieces[place - 1] = true;
+        }
+        if word.contains("\"@") && !word.starts_with('"') {
+            let begin = words[..place].iter().rposition(|word| word.contains('"')).unwrap_or(0);
+            pieces[begin..place].fill(true);
+        }
+    }
+    pieces
 }
 
 /// A text from outside that should be an identifier.
@@ -289,6 +325,18 @@ mod tests {
             harmless("s\0k-1 jo%40x.com jo\u{ff20}x.com very\u{1b}-secret", &keys()),
             "<key> <address> <address> <key>"
         );
+        for (text, expected) in [
+            (
+                "User Ada Lovelace (ada @ acme.com) lacks it",
+                "User Ada Lovelace <address> <address> <address> lacks it",
+            ),
+            ("of \"Ada Lovelace\"@acme.com, gone", "of <address> <address> gone"),
+            ("ada&#64;acme.com ada%2540acme.com sk%2Dadmin", "<address> <address> <key>"),
+            ("##vso[task.x]y", "# #vso[task.x]y"),
+            ("very%2Dsecret", "<a text with a key in it>"),
+        ] {
+            assert_eq!(harmless(text, &keys()), expected);
+        }
         for broken in ["no very-\nsecret", "very -sec ret", "ve\u{200b}ry-secret"] {
             assert!(!harmless(broken, &keys()).replace(' ', "").contains("secret"), "{broken:?}");
         }

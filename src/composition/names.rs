@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 use super::traits::Named;
-use crate::admin_api::Field;
+use crate::admin_api::{Field, looks_like_a_key, looks_like_an_address};
 
 /// The number of everything without a name.
 pub(super) const UNKNOWN: usize = 0;
@@ -26,7 +26,7 @@ pub struct Names {
 
 /// Whether the name looks like a mail address or an API key, which are in no metric whatever field they come in.
 pub(super) fn is_private(name: &str) -> bool {
-    name.contains('@') || name.split_whitespace().any(|word| word.starts_with("sk-"))
+    looks_like_an_address(name) || looks_like_a_key(name)
 }
 
 /// Something counted, which can be added to its like.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::{Label, Row, row};
-use super::names::{Names, OTHER, UNKNOWN, Values, at};
+use super::names::{Names, OTHER, UNKNOWN, Values, at, is_private};
 use crate::admin_api::{self, Field};
 
 /// Projects and roles in them that are told apart; further roles of a project are [`OTHER`]. No organization comes near.
@@ -53,7 +53,7 @@ impl Projects {
     pub(super) fn add(&mut self, field: &Field<admin_api::Projects<'_>>) {
         let Some(projects) = field.value() else { return };
         self.listed += 1;
-        self.without += u64::from(projects.is_empty);
+        self.without += u64::from(projects.is_empty());
         self.memberships.clear();
         for project in &projects.list {
             let id = self.ids.number(&project.id);
@@ -184,6 +184,9 @@ fn push<'p>(
 }
 
 fn project_name(name: &str) -> Option<Box<str>> {
+    if is_private(name) {
+        return Some("other".into());
+    }
     let name: String = name.trim().chars().take(LONGEST_PROJECT_NAME).collect();
     (!name.is_empty()).then(|| name.into_boxed_str())
 }

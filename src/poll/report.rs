@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use crate::admin_api::shown_id;
 use crate::roster::{Change, Changes, Sighting};
 use crate::walk::{CompletedWalk, FailedWalk, Way};
 
 /// Lines about single changes in one walk; the rest is summed up.
 const MOST_LINES: usize = 200;
-
-/// The longest id that is written.
-const LONGEST_ID: usize = 128;
 
 /// Says that a walk was completed and is published.
 pub(super) fn completed(organization: &str, walk: &CompletedWalk) {
@@ -119,7 +117,7 @@ fn report(organization: &str, changes: &Changes) {
         let room = MOST_LINES.saturating_sub(lines);
         let mut said = 0;
         for Sighting { change, user_id, from, to } in sightings.take(room) {
-            let user_id = harmless(user_id);
+            let user_id = shown_id(user_id);
             tracing::info!(
                 organization,
                 change = change.label(),
@@ -135,14 +133,5 @@ fn report(organization: &str, changes: &Changes) {
         if rest > 0 {
             tracing::info!(organization, change = kind.label(), users = rest, "more users changed");
         }
-    }
-}
-
-/// The id, if it can be nothing but one.
-fn harmless(id: &str) -> &str {
-    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    match id.len() <= LONGEST_ID && id.chars().all(usual) && !id.contains("sk-") {
-        true => id,
-        false => "<unusual>",
     }
 }
