@@ -70,8 +70,6 @@ const FEW_PROJECTS: usize = 4;
 pub struct Projects<'a> {
     /// The entries that are objects.
     pub list: SmallVec<[Project<'a>; FEW_PROJECTS]>,
-    /// Whether the list has no entries at all.
-    pub is_empty: bool,
     /// Whether there is a list.
     is_list: bool,
     /// Whether entries are no objects, or were left out.
@@ -93,11 +91,16 @@ pub struct Project<'a> {
 
 impl<'a> From<Vec<Project<'a>>> for Projects<'a> {
     fn from(list: Vec<Project<'a>>) -> Self {
-        Self { is_empty: list.is_empty(), list: list.into(), is_list: true, ..Self::default() }
+        Self { list: list.into(), is_list: true, ..Self::default() }
     }
 }
 
 impl Projects<'_> {
+    /// Whether the user is in no project: the list has no entries at all, and does not go on.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.is_whole()
+    }
+
     /// Whether all projects of the user are in the list, as far as it tells.
     pub fn is_whole(&self) -> bool {
         !self.has_others && !self.goes_on
@@ -149,7 +152,6 @@ impl Projects<'_> {
         });
         Projects {
             list: list.collect(),
-            is_empty: self.is_empty,
             is_list: self.is_list,
             has_others: self.has_others,
             goes_on: self.goes_on,
@@ -262,7 +264,6 @@ impl<'de> Record<'de> for Projects<'de> {
         self.is_list = false;
         let others = read_array::<_, _, CAREFUL>(&mut self.list, value)?;
         self.has_others = others.count > 0;
-        self.is_empty = self.list.is_empty() && !self.has_others;
         self.is_list = true;
         Ok(())
     }
@@ -287,9 +288,12 @@ pub(super) fn usable_id(id: Field<Cow<'_, str>>) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The first second of no time: in milliseconds, as other APIs have it, all times of our days are above it.
+const NO_TIME: i64 = 100_000_000_000;
+
 fn read_time<'de, D: Deserializer<'de>>(place: &mut Field<i64>, value: D) -> Result<(), D::Error> {
     read_into(place, value)?;
-    *place = place.and_then(|seconds| (seconds > 0).then_some(seconds));
+    *place = place.and_then(|seconds| (1..NO_TIME).contains(&seconds).then_some(seconds));
     Ok(())
 }
 

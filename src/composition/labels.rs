@@ -157,6 +157,9 @@ impl ApiKeyUse {
     }
 }
 
+/// The longest domain that there is, in bytes (source: RFC 1035).
+const LONGEST_DOMAIN: usize = 253;
+
 impl EmailDomain {
     /// A domain from `text`, in any case.
     ///
@@ -169,7 +172,7 @@ impl EmailDomain {
             return Err(EmailDomainError::Reserved(domain));
         }
         let odd = |c: char| c == '@' || c == ',' || c.is_whitespace() || c.is_control();
-        if domain.is_empty() || domain.len() > 253 || domain.contains(odd) {
+        if domain.is_empty() || domain.len() > LONGEST_DOMAIN || domain.contains(odd) {
             return Err(EmailDomainError::Invalid(text.trim().to_owned()));
         }
         Ok(Self(domain))
@@ -181,9 +184,10 @@ impl EmailDomain {
     }
 
     /// What stands behind the last `@` of `user`'s address, in whatever case; nothing without an address, and an empty
-    /// text where the address has no `@`.
+    /// text where the address has no `@`, or behind it what is too long for a domain.
     pub fn of<'u>(user: &'u User<'_>) -> Option<&'u str> {
-        Some(address(user)?.rsplit_once('@').map_or("", |(_, domain)| domain))
+        let domain = address(user)?.rsplit_once('@').map_or("", |(_, domain)| domain);
+        Some(if domain.len() > LONGEST_DOMAIN { "" } else { domain })
     }
 
     /// Whether `domain`, in whatever case, is this one.

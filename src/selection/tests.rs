@@ -313,6 +313,22 @@ fn a_list_of_projects_that_is_not_whole_may_hold_any_project() {
         assert_eq!(selects(r#"{project_id="b"}"#, &page.users[0], &view), told, "{projects}");
         assert_ne!(selects(r#"{project_id="b"}"#, &page.users[0], &labels), Truth::Open, "{projects}");
     }
+    for (projects, told, counted) in [
+        (r#"{"data":[]}"#, Truth::Yes, Truth::Yes),
+        (r#"{"has_more":true,"data":[]}"#, Truth::Open, Truth::No),
+        (r#"{"data":[],"has_more":true}"#, Truth::Open, Truth::No),
+        (r#"{"data":[5]}"#, Truth::Open, Truth::No),
+    ] {
+        let text =
+            format!(r#"{{"object":"list","has_more":false,"data":[{{"id":"u","projects":{projects}}}]}}"#);
+        let page = crate::admin_api::Page::parse(&text).unwrap();
+        let selects = |view| selects("openai_org_users_without_project", &page.users[0], view);
+        assert_eq!((selects(&view), selects(&labels)), (told, counted), "{projects}");
+        let mut composition = Composition::new(options.clone(), NOW);
+        composition.add(&page.users[0]);
+        let without = composition.figures().without_project;
+        assert_eq!(without, Some(u64::from(counted == Truth::Yes)), "{projects}");
+    }
 }
 
 #[test]

@@ -86,6 +86,9 @@ def broken_project_lists(now: int) -> list[Entry]:
         '{"data":[{"id":"p","id":"q","role":"\\ud800","name":"\\udfff"}]}',
         '{"data":[],"data":[{"id":"p"}]}',
         '{"data":[3]}',
+        '{"data":[],"has_more":true}',
+        '{"has_more":true,"data":[]}',
+        '{"data":[],"has_more":1}',
     ]
     return [raw(f"u{n}", f'"projects":{text}') for n, text in enumerate(lists)]
 

@@ -25,6 +25,15 @@ ODD_TEXTS = (
     "sk-admin-abcdef",
     "key sk-proj-abc",
     "risk-owner",
+    "(sk-admin-abcdef)",
+    "Bearer:sk-x",
+    "sk%2dproj-1",
+    "ada\uff20corp.example",
+    "ada%40corp.example",
+    "ada%2540corp.example",
+    "100%",
+    "R&D",
+    "_sk-x",
     "0",
 )
 
@@ -201,6 +210,8 @@ def future(now: int) -> list[Entry]:
             user={"object": "user", "id": "x", "banned": True, "banned_at": now + 2 * DAY},
         ),
         entry(id="now", role="owner", added_at=now, api_key_last_used_at=now),
+        entry(id="milliseconds", role="owner", added_at=now * 1000, api_key_last_used_at=now * 1000),
+        entry(id="the last", role="owner", added_at=10**11 - 1, api_key_last_used_at=10**11),
     ]
 
 
@@ -233,6 +244,7 @@ def addresses(now: int) -> list[Entry]:
         7,
         "a@sub.acme.com",
         "a@acme.com.",
+        "a@" + "b" * 254,
         "a@notacme.com",
         "ä@acme.com",
     ]

@@ -4,6 +4,7 @@ It reads the raw pages of the API and counts them with lists and loops, once per
 a thought with the exporter. Where the two disagree, one of them misreads the page of rules.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import product
@@ -50,8 +51,13 @@ def open_label(value: Any) -> str:
 
 
 def is_private(text: str) -> bool:
-    """Whether it looks like a mail address or a key."""
-    return "@" in text or any(word.startswith("sk-") for word in text.split())
+    """Whether it looks like a mail address or a key, whatever spelling a URL, JSON or HTML has given it."""
+    if re.search(r"[%\\&]", text):
+        text = text.lower().replace("%25", "%")
+        text = re.sub(r"%40|\\u0040|&#64;|&#x40;", "@", text)
+        text = re.sub(r"%2d|\\u002d|&#45;", "-", text)
+    # A letter or a digit before it makes it a part of a word, as in risk-owner.
+    return bool(re.search(r"[@\uff20\ufe6b]|(?<![^\W_])sk-", text))
 
 
 def first_comers(values: Iterable[str], most: int) -> set[str]:
@@ -294,14 +300,21 @@ def memberships(record: dict[str, Any]) -> list[Membership]:
 
 
 def project_name(value: str | Missing) -> str:
-    return value.strip(BLANKS)[:LONGEST_LABEL] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return "other" if is_private(value) else value.strip(BLANKS)[:LONGEST_LABEL]
+
+
+def is_in_none(record: dict[str, Any]) -> bool:
+    """Whether the list of projects is there, has nothing in it, and does not say that it goes on."""
+    return read(record, "projects") == [] and record["projects"].get("has_more") is not True
 
 
 def count_projects(sheet: Sheet, users: list[User]) -> None:
     lists = [read(user.record, "projects") for user in users]
     present = [projects for projects in lists if isinstance(projects, list)]
     if present:
-        sheet.put("openai_org_users_without_project", sum(not projects for projects in present))
+        sheet.put("openai_org_users_without_project", sum(is_in_none(user.record) for user in users))
 
     by_user = [memberships(user.record) for user in users]
     told_apart = first_comers((m.project for ms in by_user for m in ms), MOST_PROJECTS_TOLD_APART) | {"unknown"}

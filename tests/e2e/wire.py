@@ -48,12 +48,12 @@ def boolean(value: Any) -> bool | Missing:
 
 
 def timestamp(value: Any) -> int | Missing:
-    """Unix seconds from an integer, a float or a string; never zero or less, never beyond 2**53."""
+    """Unix seconds from an integer, a float or a string; never zero or less, never as large as milliseconds are."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value.strip(BLANKS)):
         value = int(value.strip(BLANKS))
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 2**53:
         return MISSING
-    return int(value) if int(value) > 0 else MISSING
+    return int(value) if 0 < int(value) < 10**11 else MISSING
 
 
 def project_list(value: Any) -> list[Any] | Missing:
