@@ -149,7 +149,7 @@ impl Config {
         let ca_file = layers.optional("openai.ca-file", values::certificates)?;
         let proxy = proxy(layers.environment(), layers.simulated_base_url().is_some(), &mut warnings)?;
         let mut organizations = organizations::read(layers, &mut warnings)?;
-        let (policies, policy_file) = policies::read(layers, &mut organizations)?;
+        let (policies, policy_file) = policies::read(layers, &mut organizations, &mut warnings)?;
         let config = Self {
             file: layers.file_path().map(str::to_owned),
             listen_addresses: listen_addresses(layers)?,

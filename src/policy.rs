@@ -73,8 +73,6 @@ pub struct Standing {
     pub truly_selected: Truth,
     /// The same as `counts`, as far as it can be told.
     pub truly_counts: Truth,
-    /// The place of the exception that holds for the user.
-    pub excepted_by: Option<usize>,
 }
 
 impl Policy {
@@ -127,6 +125,11 @@ impl Policy {
         missing.chain((exempt == Exempt::Open).then_some("email")).collect()
     }
 
+    /// The places of the exceptions that are for the user of `reading`, or may be.
+    fn concerned(&self, user: &User<'_>, reading: &Reading<'_, '_>) -> Vec<usize> {
+        self.exceptions.concerned(user, reading)
+    }
+
     /// What the user of `reading` is to it at `reference`, in Unix seconds, by labels as `options` make them.
     pub fn standing(
         &self,
@@ -143,10 +146,6 @@ impl Policy {
             counts: !is_excepted && self.of.select(reading, &plain) == Truth::Yes,
             truly_selected: self.select.select(reading, &doubts),
             truly_counts: Truth::all([!exempt.truth(), self.of.select(reading, &doubts)]),
-            excepted_by: match exempt {
-                Exempt::By(place) => Some(place),
-                Exempt::No | Exempt::Open => None,
-            },
         }
     }
 }

@@ -69,11 +69,12 @@ pub async fn check(
                     start: completed.summary.start.whole_unix_seconds(),
                     users: completed.composition.users(),
                     unreadable: completed.composition.unreadable(),
-                    found: auditor.finish(&completed.composition.folds()),
+                    found: auditor.finish(&completed.composition),
                 }),
                 Err(failed) => {
                     tracing::error!(result = failed.error.result(), error = %failed.error, "walk failed");
-                    Err(Failed { result: failed.error.result(), why: failed.error.to_string() })
+                    let result = failed.error.result();
+                    Err(Failed { result, why: failed.error.without_words().to_string() })
                 }
             };
             let name = organization.name.clone();
@@ -112,9 +113,10 @@ impl Auditor {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was found, in the order of the policies, in a walk that told the names of `folds` apart.
-    fn finish(&self, folds: &composition::Folds) -> Vec<Found> {
-        self.lock().1.take().map(|audit| audit.finish(folds)).unwrap_or_default()
+    /// What was found, in the order of the policies, in a walk that counted `composition`.
+    fn finish(&self, composition: &composition::Composition) -> Vec<Found> {
+        let finish = |audit: Audit| audit.finish(&composition.folds(), composition.unreadable());
+        self.lock().1.take().map(finish).unwrap_or_default()
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) fn run(layers: &Layers) -> Result<u8, Failure> {
                        --config.file";
         return Err(ConfigError { place: Place::Nowhere, message: message.to_owned() }.into());
     }
+    if config.organizations.iter().all(|organization| organization.policies.is_empty()) {
+        let known: Vec<&str> = config.organizations.iter().map(|one| one.name.as_str()).collect();
+        let message = format!("no policy is about an organization that there is: {}", known.join(", "));
+        return Err(ConfigError { place: Place::Nowhere, message }.into());
+    }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

@@ -40,6 +40,7 @@ impl PartialEq for PolicyEntry {
 pub(super) fn read(
     layers: &Layers,
     organizations: &mut [Organization],
+    warnings: &mut Vec<String>,
 ) -> Result<(Vec<PolicyEntry>, Option<PathBuf>), ConfigError> {
     let mut entries = match layers.in_file("policies") {
         Some(node) => list(node)?,
@@ -61,7 +62,12 @@ pub(super) fn read(
         entries.extend(list(node)?);
     }
     no_policy_twice(&entries)?;
-    give(&entries, organizations)?;
+    // One organization, by its name: the policies may be those of all that somebody has.
+    match !layers.lists_organizations() && layers.is_set("organization") {
+        true => warnings.extend(about_others(&entries, organizations)),
+        false => refuse_unknown(&entries, organizations, layers.lists_organizations())?,
+    }
+    give(&entries, organizations);
     Ok((entries, path.map(PathBuf::from)))
 }
 
@@ -95,8 +101,29 @@ fn no_policy_twice(entries: &[PolicyEntry]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Gives each organization the policies that are about it.
-fn give(entries: &[PolicyEntry], organizations: &mut [Organization]) -> Result<(), ConfigError> {
+/// Which policies are about other organizations than the one of `organizations`, if some are.
+fn about_others(entries: &[PolicyEntry], organizations: &[Organization]) -> Option<String> {
+    let is_known = |name: &String| organizations.iter().any(|organization| organization.name == *name);
+    let others = entries
+        .iter()
+        .filter(|entry| !entry.organizations.is_empty() && !entry.organizations.iter().any(is_known));
+    let others: Vec<&str> = others.map(|entry| entry.policy.name()).collect();
+    let known: Vec<&str> = organizations.iter().map(|organization| organization.name.as_str()).collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "left out, as they are not about organization {:?}: policies {}",
+            known.join(", "),
+            others.join(", ")
+        )
+    })
+}
+
+/// Policies are about organizations that are watched. Whoever has a list of these has named them.
+fn refuse_unknown(
+    entries: &[PolicyEntry],
+    organizations: &[Organization],
+    has_list: bool,
+) -> Result<(), ConfigError> {
     for entry in entries {
         for name in &entry.organizations {
             let mut known = organizations.iter().map(|organization| organization.name.as_str());
@@ -105,6 +132,9 @@ fn give(entries: &[PolicyEntry], organizations: &mut [Organization]) -> Result<(
             }
             let known = organizations.iter().map(|organization| organization.name.as_str()).take(20);
             let hint = match did_you_mean(name, known.clone()) {
+                hint if hint.is_empty() && !has_list => {
+                    "; say with --organization what the one is called".to_owned()
+                }
                 hint if hint.is_empty() => format!("; there are {}", known.collect::<Vec<_>>().join(", ")),
                 hint => hint,
             };
@@ -113,6 +143,11 @@ fn give(entries: &[PolicyEntry], organizations: &mut [Organization]) -> Result<(
             return Err(ConfigError::new(entry.place.clone(), message));
         }
     }
+    Ok(())
+}
+
+/// Gives each organization the policies that are about it.
+fn give(entries: &[PolicyEntry], organizations: &mut [Organization]) {
     for organization in organizations {
         let is_about = |entry: &&PolicyEntry| {
             entry.organizations.is_empty() || entry.organizations.contains(&organization.name)
@@ -120,7 +155,6 @@ fn give(entries: &[PolicyEntry], organizations: &mut [Organization]) -> Result<(
         let policies = entries.iter().filter(is_about).map(|entry| entry.policy.clone()).collect();
         organization.policies = Arc::new(Policies::new(policies));
     }
-    Ok(())
 }
 
 #[cfg(test)]

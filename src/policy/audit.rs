@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Bound, Policies, Policy, Standing, Tally};
-use crate::admin_api::User;
+use crate::admin_api::{User, shown_id};
 use crate::composition::{self, Folds};
 use crate::selection::{Reading, Sightings, Truth};
 
@@ -26,7 +26,7 @@ pub struct Audit {
 pub struct Found {
     /// Who counts.
     pub tally: Tally,
-    /// Of each exception, whether it holds for anybody.
+    /// Of each exception, whether it is for anybody who is there, or may be.
     pub excepts: Vec<bool>,
     /// Fields that the API does not send, and how many users that leaves open.
     pub missing: BTreeMap<&'static str, u64>,
@@ -39,7 +39,7 @@ pub struct Found {
 /// Somebody whom a verdict rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behind {
-    /// The user's id.
+    /// The user's id, as logs show it.
     pub id: Box<str>,
     /// Whether it is known that the user is one of those.
     pub is_sure: bool,
@@ -74,21 +74,22 @@ impl Audit {
                 }
             }
             found.tally.add(&standing);
-            if let Some(place) = standing.excepted_by {
+            for place in policy.concerned(user, &reading) {
                 found.excepts[place] = true;
             }
             if self.keeps_ids
                 && let Some(is_sure) = is_behind(policy.terms().bound, &standing)
             {
-                found.behind.push(Behind { id: (&*user.id).into(), is_sure });
+                found.behind.push(Behind { id: shown_id(&user.id).into(), is_sure });
             }
         }
     }
 
-    /// What was found, in the order of the policies, in a walk that told the names of `folds` apart.
-    pub fn finish(mut self, folds: &Folds) -> Vec<Found> {
+    /// What was found, in the order of the policies, in a walk that told the names of `folds` apart and left so many
+    /// records `unreadable`.
+    pub fn finish(mut self, folds: &Folds, unreadable: u64) -> Vec<Found> {
         for (found, sightings) in self.found.iter_mut().zip(&self.sightings) {
-            found.unseen = sightings.remarks(folds);
+            found.unseen = sightings.remarks(folds, unreadable);
         }
         self.found
     }

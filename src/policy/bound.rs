@@ -29,6 +29,9 @@ pub enum BoundError {
     /// It should be a share.
     #[error("{0:?} is no share; write it like 0.05 or 5%")]
     Share(String),
+    /// Everything keeps it.
+    #[error("{0:?} is always kept; 1 as a share is all of them, 1% a hundredth")]
+    Always(String),
 }
 
 impl Bound {
@@ -51,14 +54,27 @@ impl Bound {
         };
         let share =
             |bound: fn(f64) -> Self| share(text).map(bound).ok_or_else(|| BoundError::Share(text.to_owned()));
-        Some(match name {
+        let bound = match name {
             "max" => number(Self::Max),
             "min" => number(Self::Min),
             "exactly" => number(Self::Exactly),
             "max_share" => share(Self::MaxShare),
             "min_share" => share(Self::MinShare),
             _ => return None,
-        })
+        };
+        Some(bound.and_then(|bound| match bound.is_always_kept() {
+            true => Err(BoundError::Always(text.to_owned())),
+            false => Ok(bound),
+        }))
+    }
+
+    fn is_always_kept(self) -> bool {
+        match self {
+            Self::Min(users) => users == 0,
+            Self::MaxShare(share) => share >= 1.0,
+            Self::MinShare(share) => share <= 0.0,
+            Self::Max(_) | Self::Exactly(_) => false,
+        }
     }
 
     /// What its kind is called.
@@ -129,9 +145,7 @@ mod tests {
     #[test]
     fn a_percentage_is_the_same_number_as_its_decimal() {
         let share = |text: &str| Bound::parse("min_share", text).unwrap();
-        for (percent, decimal) in
-            [("99%", "0.99"), ("99.9 %", "0.999"), ("0%", "0"), ("100%", "1"), ("7%", ".07")]
-        {
+        for (percent, decimal) in [("99%", "0.99"), ("99.9 %", "0.999"), ("100%", "1"), ("7%", ".07")] {
             assert_eq!(share(percent), share(decimal), "{percent}");
             assert!(share(percent).is_ok());
         }
@@ -159,7 +173,22 @@ mod tests {
     #[test]
     fn each_kind_is_read_by_its_name() {
         for name in Bound::NAMES {
-            assert_eq!(Bound::parse(name, "1").unwrap().unwrap().name(), name);
+            let text = if name == "max_share" { "0.5" } else { "1" };
+            assert_eq!(Bound::parse(name, text).unwrap().unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn what_is_always_kept_is_no_bound() {
+        for (name, text) in [("max_share", "1"), ("max_share", "100%"), ("min", "0"), ("min_share", "0%")] {
+            let error = Bound::parse(name, text).unwrap().unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("{text:?} is always kept; 1 as a share is all of them, 1% a hundredth")
+            );
+        }
+        for (name, text) in [("max", "0"), ("exactly", "0"), ("max_share", "0"), ("min_share", "1")] {
+            assert!(Bound::parse(name, text).unwrap().is_ok(), "{name}: {text}");
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) enum Exempt {
     By(usize),
     /// None.
     No,
-    /// There are some by address, and the API does not say the user's.
+    /// There are some by address, and the API does not send the user's own.
     Open,
 }
 
@@ -150,14 +150,34 @@ impl Exceptions {
         if !self.emails.values().any(holds) {
             return Exempt::No;
         }
-        match composition::address(user) {
-            Some(address) => match self.emails.get(&address.to_ascii_lowercase()).copied().filter(holds) {
-                Some(place) => Exempt::By(place),
-                None => Exempt::No,
-            },
-            None if reading.lacks_address() => Exempt::Open,
+        let address = composition::address(user).map(str::to_ascii_lowercase);
+        match address.and_then(|address| self.emails.get(&address)).copied().filter(holds) {
+            Some(place) => Exempt::By(place),
+            None if may_have_another(user, reading) => Exempt::Open,
             None => Exempt::No,
         }
+    }
+
+    /// The places of those that are for `user`, or may be, whether they have ended or not.
+    pub(super) fn concerned(&self, user: &User<'_>, reading: &Reading<'_, '_>) -> Vec<usize> {
+        if self.users.is_empty() && self.emails.is_empty() {
+            return Vec::new();
+        }
+        let by_id = self.users.get(&*user.id).copied();
+        let address = composition::address(user);
+        let by_address = address.and_then(|address| self.emails.get(&address.to_ascii_lowercase()));
+        let may_be_any = by_address.is_none() && may_have_another(user, reading);
+        let others = self.emails.values().filter(|_| may_be_any);
+        by_id.into_iter().chain(by_address.into_iter().chain(others).copied()).collect()
+    }
+}
+
+/// Whether an address that the API does not send may be the user's.
+fn may_have_another(user: &User<'_>, reading: &Reading<'_, '_>) -> bool {
+    match composition::address(user) {
+        // The nested one stands in only where the user's own is missing.
+        Some(_) => !user.email.is_carried(),
+        None => reading.lacks_address(),
     }
 }
 

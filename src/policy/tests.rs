@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::admin_api::Field;
+use crate::admin_api::{Account, Field};
 use crate::selection::tests::{NOW, completed, options, user};
 
 fn terms(select: &str, bound: Bound) -> Terms {
@@ -119,8 +119,15 @@ fn whoever_is_excepted_counts_nowhere() {
     assert_eq!(verdict(&policy, &users, 0), Verdict::Violated);
     users[2].email = Field::Absent;
     assert_eq!(verdict(&policy, &users, 0), Verdict::Unknown, "the address is not told");
-    let reading = Reading::of(&users[1], NOW);
-    assert_eq!(policy.standing(&users[1], &reading, &options(), NOW).excepted_by, Some(1));
+    let concerned = |user: &User<'_>| policy.concerned(user, &Reading::of(user, NOW));
+    assert_eq!([&users[0], &users[1], &users[2]].map(concerned), [vec![0, 1], vec![1], vec![1]]);
+    let both = User { email: Field::Value("b@acme.com".into()), ..users[0].clone() };
+    assert_eq!(concerned(&both), [0, 1], "by the id and by the address");
+    users[2].user =
+        Field::Value(Account { email: Field::Value("c@login.acme.com".into()), ..Account::default() });
+    assert_eq!(verdict(&policy, &users, 0), Verdict::Unknown, "its own address may be another");
+    users[2].email = Field::Null;
+    assert_eq!(verdict(&policy, &users, 0), Verdict::Violated, "it has no address of its own");
 }
 
 #[test]
@@ -165,7 +172,7 @@ fn whom_a_verdict_rests_on_is_kept_if_it_is_asked_for() {
         let mut audit = Audit::new(policies, options(), NOW, keeps_ids);
         let reader = User { id: "reader".into(), role: Field::Value("reader".into()), ..User::default() };
         owners(2, 1).iter().chain([&reader]).for_each(|user| audit.add(user));
-        let found = audit.finish(&composition::Folds::default()).remove(0);
+        let found = audit.finish(&composition::Folds::default(), 0).remove(0);
         assert_eq!(found.excepts, [true, false]);
         found.behind.into_iter().map(|behind| (behind.id.into_string(), behind.is_sure)).collect::<Vec<_>>()
     };
@@ -188,7 +195,7 @@ fn what_leaves_a_verdict_open_is_named_by_its_field_and_names_that_nobody_has_ar
         let mut audit = Audit::new(policies, options(), NOW, false);
         audit.add(&user);
         let folds = composition::Folds { roles: ["reader".to_owned()].into(), ..Default::default() };
-        let found = audit.finish(&folds).remove(0);
+        let found = audit.finish(&folds, 0).remove(0);
         (found.missing.into_iter().collect::<Vec<_>>(), found.unseen)
     };
     let nobody = User::default;
@@ -199,7 +206,10 @@ fn what_leaves_a_verdict_open_is_named_by_its_field_and_names_that_nobody_has_ar
         [("is_scim_managed", 1), ("role", 1)]
     );
     assert_eq!(missing(r#"{role="owner",scim_managed="false"}"#, reader()), []);
-    assert_eq!(missing(r#"{role="reader",status!="active"}"#, reader()), [("user.banned", 1)]);
+    assert_eq!(
+        missing(r#"{role="reader",status!="active"}"#, reader()),
+        [("user.banned", 1), ("user.enabled", 1)]
+    );
     assert_eq!(missing(r#"{older_than="90d"}"#, nobody()), [("api_key_last_used_at", 1)]);
     let never = User { api_key_last_used_at: Field::Null, ..User::default() };
     assert_eq!(missing(r#"{older_than="90d"}"#, never), [("added_at", 1)]);

@@ -33,17 +33,32 @@ pub(super) fn write(report: &Report) -> String {
 fn case(xml: &mut String, line: &Line<'_>, report: &Report) {
     let (organization, policy) = (escaped(line.organization), escaped(line.policy.name()));
     let _ = write!(xml, "    <testcase classname=\"{organization}\" name=\"{policy}\"");
+    let notes = line.notes(report.ids());
+    let notes: Vec<&str> = notes.iter().chain(line.remarks()).map(String::as_str).collect();
     let element = match line.judgement.verdict {
-        Verdict::Ok => {
+        Verdict::Ok if notes.is_empty() => {
             xml.push_str("/>\n");
             return;
         }
-        Verdict::Violated => "failure",
-        Verdict::Unknown => "error",
+        Verdict::Ok => None,
+        Verdict::Violated => Some("failure"),
+        Verdict::Unknown => Some("error"),
     };
+    xml.push_str(">\n");
+    if let Some(element) = element {
+        cause(xml, element, line, report);
+    }
+    if !notes.is_empty() {
+        let _ = writeln!(xml, "      <system-out>{}</system-out>", escaped(&notes.join("; ")));
+    }
+    xml.push_str("    </testcase>\n");
+}
+
+/// Why a policy is not kept, and who is behind it.
+fn cause(xml: &mut String, element: &str, line: &Line<'_>, report: &Report) {
     let kind = line.judgement.verdict.label();
     let message = escaped(&line.reasons(report.ids()).join("; "));
-    let _ = write!(xml, ">\n      <{element} type=\"{kind}\" message=\"{message}\"");
+    let _ = write!(xml, "      <{element} type=\"{kind}\" message=\"{message}\"");
     if report.shows_users && line.rests_on_users() {
         xml.push('>');
         for behind in &line.found.behind {
@@ -54,9 +69,9 @@ fn case(xml: &mut String, line: &Line<'_>, report: &Report) {
             }
             let _ = writeln!(xml, "{id}{maybe}");
         }
-        let _ = writeln!(xml, "</{element}>\n    </testcase>");
+        let _ = writeln!(xml, "</{element}>");
     } else {
-        xml.push_str("/>\n    </testcase>\n");
+        xml.push_str("/>\n");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Walked;
 use super::text::share;
+use crate::admin_api::shown_id;
 use crate::policy::{Exception, Found, Judgement, Policy, Verdict, Whom};
 
 /// How an id is written; none is, where there is nothing.
@@ -72,7 +73,7 @@ impl<'r> Line<'r> {
     pub(super) fn notes(&self, ids: Ids) -> Vec<String> {
         let exceptions = self.policy.terms().exceptions.iter().zip(&self.found.excepts).enumerate();
         let is_idle = |(_, (exception, excepts)): &(usize, (&Exception, &bool))| {
-            !**excepts && exception.until.holds_at(self.walked.start)
+            !**excepts && self.walked.unreadable == 0 && exception.until.holds_at(self.walked.start)
         };
         let note = |(place, (exception, _)): (usize, (&Exception, &bool))| {
             format!("the exception for {} is for nobody who is there", whom(place, exception, ids))
@@ -95,7 +96,7 @@ impl<'r> Line<'r> {
 /// Whom an exception is for. An address is never repeated.
 fn whom(place: usize, exception: &Exception, ids: Ids) -> String {
     match (&exception.whom, ids) {
-        (Whom::User(id), Some(written)) => written(id),
+        (Whom::User(id), Some(written)) => written(shown_id(id)),
         (Whom::User(_), None) => format!("a user (number {})", place + 1),
         (Whom::Email(_), _) => format!("an address (number {})", place + 1),
     }

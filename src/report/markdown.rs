@@ -64,7 +64,7 @@ fn mark(verdict: Verdict) -> &'static str {
 /// `text` as code, of which nothing is a link, a mention, HTML or Markdown. What would end the code, or the cell of a table
 /// that it stands in, is spelled out.
 fn code(text: &str) -> String {
-    let text = harmless(text).replace('`', r"\u{60}").replace('|', r"\u{7c}");
+    let text = harmless(text).replace('`', r"\u{60}").replace('|', r"\u{7c}").replace("##", r"#\u{23}");
     // Two backticks alone would begin another code.
     if text.is_empty() { "` `".to_owned() } else { format!("`{text}`") }
 }

@@ -40,7 +40,7 @@ fn rule(policy: &Policy) -> Value {
     let short = terms.description.clone().unwrap_or_else(|| format!("{} of {}", terms.bound, terms.select));
     let mut rule = json!({
         "id": terms.name,
-        "shortDescription": {"text": short},
+        "shortDescription": {"text": message(&short)},
         "defaultConfiguration": {"level": level(&terms.severity)},
         "properties": {
             "severity": terms.severity,
@@ -63,14 +63,14 @@ fn result(report: &Report, line: &Line<'_>, policies: &[&Policy]) -> Value {
         Verdict::Ok | Verdict::Unknown => ("open", "none"),
     };
     let organization = line.organization;
-    let mut message = format!("{organization}, {name}: {}", line.reasons(report.ids()).join("; "));
+    let mut text = format!("{organization}, {name}: {}", line.reasons(report.ids()).join("; "));
     if report.shows_users && line.rests_on_users() {
         let user = |behind: &crate::policy::Behind| match behind.is_sure {
             true => behind.id.to_string(),
             false => format!("{} (maybe)", behind.id),
         };
         let users: Vec<String> = line.found.behind.iter().map(user).collect();
-        message.push_str(&format!("; users: {}", users.join(", ")));
+        text.push_str(&format!("; users: {}", users.join(", ")));
     }
     let mut location = json!({"logicalLocations": [{"name": organization, "fullyQualifiedName": format!("{organization}/{name}")}]});
     if let Some(Location { path, line }) = report.locations.get(name) {
@@ -82,7 +82,7 @@ fn result(report: &Report, line: &Line<'_>, policies: &[&Policy]) -> Value {
         "ruleIndex": policies.iter().position(|policy| policy.name() == name),
         "kind": kind,
         "level": level,
-        "message": {"text": message},
+        "message": {"text": self::message(&text)},
         "locations": [location],
         "partialFingerprints": {"organizationAndPolicy/v1": format!("{organization}/{name}")},
         "properties": {"organization": organization, "verdict": line.judgement.verdict.label()},
@@ -90,18 +90,43 @@ fn result(report: &Report, line: &Line<'_>, policies: &[&Policy]) -> Value {
 }
 
 fn invocation(report: &Report) -> Value {
-    let notification = |(organization, why): (&str, &str)| json!({"level": "error", "message": {"text": format!("{organization}: not walked: {why}")}});
-    let failures = report.failures().map(|(name, failed)| (name, failed.why.as_str()));
-    let notifications: Vec<Value> = failures.map(notification).collect();
+    let notification =
+        |level: &str, text: String| json!({"level": level, "message": {"text": message(&text)}});
+    let failures = report
+        .failures()
+        .map(|(name, failed)| notification("error", format!("{name}: not walked: {}", failed.why)));
+    let mut notifications: Vec<Value> = failures.collect();
+    let is_successful = notifications.is_empty();
+    for line in report.lines() {
+        let notes = line.notes(report.ids());
+        let place = format!("{}, {}", line.organization, line.policy.name());
+        let notes =
+            notes.iter().chain(line.remarks()).map(|note| notification("note", format!("{place}: {note}")));
+        notifications.extend(notes);
+    }
     let starts = report.organizations.iter().filter_map(|one| one.outcome.as_ref().ok());
     let mut invocation = json!({
-        "executionSuccessful": notifications.is_empty(),
+        "executionSuccessful": is_successful,
         "toolExecutionNotifications": notifications,
     });
     if let Some(start) = starts.map(|walked| walked.start).min().and_then(time) {
         invocation["startTimeUtc"] = start.into();
     }
     invocation
+}
+
+/// A text of which nothing is a link or a place for an argument (source: SARIF 2.1.0, 3.11.5 and 3.11.6).
+fn message(text: &str) -> String {
+    let mut message = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '{' => message.push_str("{{"),
+            '}' => message.push_str("}}"),
+            '\\' | '[' | ']' => message.extend(['\\', c]),
+            c => message.push(c),
+        }
+    }
+    message
 }
 
 /// The level that a severity comes nearest to.

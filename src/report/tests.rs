@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::admin_api::{Field, User};
-use crate::composition::Folds;
 use crate::policy::{Audit, Bound, Exception, Policy, Terms, Until, Whom, parse_selector};
 
 const START: i64 = 1_800_000_000;
@@ -41,12 +40,12 @@ fn organization(
     let policies = Arc::new(Policies::new(policies));
     let mut audit = Audit::new(policies.clone(), Arc::default(), START, shows_users);
     users.iter().for_each(|user| audit.add(user));
-    let folds = Folds {
-        roles: users.iter().filter_map(|user| user.role.value()).map(ToString::to_string).collect(),
-        ..Folds::default()
+    let walked = Walked {
+        start: START,
+        users: users.len() as u64,
+        unreadable: 1,
+        found: audit.finish(&Default::default(), 0),
     };
-    let walked =
-        Walked { start: START, users: users.len() as u64, unreadable: 1, found: audit.finish(&folds) };
     Organization { name: name.into(), policies, outcome: Ok(walked) }
 }
 
@@ -100,7 +99,6 @@ acme, some: it may be 50% to 100%: the API does not say role of 1 user, and 1 re
 acme, some: users behind this:
   user-3  (maybe: the API does not say enough)
 acme, old: the exception for user-9 ended on 2026-10-01
-acme, old: the exception for an address (number 2) is for nobody who is there
 3 verdicts: 0 ok, 2 violated, 1 unknown, 1 organization not walked
 "
     );
@@ -147,7 +145,7 @@ fn markdown_takes_nothing_of_others_for_its_own() {
 |---|---|---|---|---|---|
 | ❌ violated | `acme` | `two` | 2 | at most 1 | it is 2, and has to be at most 1 |
 | ❔ unknown | `acme` | `some` | 2 of 3 (66.6667%) | at least 60% | it may be 50% to 100%: the API does not say role of 1 user, and 1 record cannot be read |
-| ❌ violated | `acme` | `old` | 2 | at most 9 | the exception for `user-9` ended on 2026-10-01; the exception for an address (number 2) is for nobody who is there |
+| ❌ violated | `acme` | `old` | 2 | at most 9 | the exception for `user-9` ended on 2026-10-01 |
 
 **`globex`** was not walked: `401 <\\u{1b}[1m>`
 
@@ -177,6 +175,7 @@ fn markdown_has_no_links_and_no_structure_of_others() {
         (r"a`](x)|b\", r"a\u{60}](x)\u{7c}b\"),
         ("", " "),
     ] {
+        let id = crate::admin_api::shown_id(text);
         assert_eq!(
             of_others(text).write(Format::Markdown),
             format!(
@@ -187,13 +186,13 @@ fn markdown_has_no_links_and_no_structure_of_others() {
 
 | | organization | policy | value | limit | why |
 |---|---|---|---|---|---|
-| ❌ violated | `{expected}` | `{expected}` | 1 | at most 0 | it is 1, and has to be at most 0; the exception for `{expected}` ended on 2026-10-01 |
+| ❌ violated | `{expected}` | `{expected}` | 1 | at most 0 | it is 1, and has to be at most 0; the exception for `{id}` ended on 2026-10-01 |
 
 **`{expected}`** was not walked: `{expected}`
 
 Behind `{expected}`, `{expected}`:
 
-- `{expected}`
+- `{id}`
 "
             )
         );
@@ -236,11 +235,23 @@ fn no_output_has_an_address_and_ids_are_there_only_if_asked_for() {
 }
 
 #[test]
+fn exceptions_for_nobody_are_noted_unless_somebody_cannot_be_read() {
+    let mut report = report(three(), true, false);
+    let note = "the exception for an address (number 2) is for nobody who is there";
+    for format in Format::NAMES.map(|(_, format)| format) {
+        assert!(!report.write(format).contains(note));
+    }
+    report.organizations[0].outcome.as_mut().unwrap().unreadable = 0;
+    for format in Format::NAMES.map(|(_, format)| format) {
+        assert!(report.write(format).contains(note), "{}", report.write(format));
+    }
+}
+
+#[test]
 fn names_that_nobody_has_are_remarked_with_those_of_others_made_harmless() {
-    let mut boss = (*policy("boss", Bound::Max(0), &[])).terms().clone();
-    boss.select = parse_selector(r#"{role="Boss"}"#).unwrap();
-    let users = [user("user-1", Field::Value("`<b>|\u{202e}".into()))];
-    let acme = organization("acme", vec![Arc::new(Policy::new(boss))], &users, false);
+    let mut acme = organization("acme", vec![policy("boss", Bound::Max(9), &[])], &[], false);
+    let remark = "nobody has role=\"Boss\"; there are \"`<b>|\u{202e}\"";
+    acme.outcome.as_mut().unwrap().found[0].unseen.push(remark.to_owned());
     let report = Report { organizations: vec![acme], locations: BTreeMap::new(), shows_users: false };
     let table = report.write(Format::Table);
     assert!(
@@ -313,18 +324,20 @@ ORGANIZATION  POLICY      SEVERITY  VALUE  LIMIT      VERDICT
 - ::error::x    ::error::x  critical  1      at most 0  violated
 - ::error::x: not walked: ::error::x
 - ::error::x, ::error::x: it is 1, and has to be at most 0
-- ::error::x, ::error::x: the exception for ::error::x ended on 2026-10-01
+- ::error::x, ::error::x: the exception for <unusual> ended on 2026-10-01
 - ::error::x, ::error::x: users behind this:
--   ::error::x
+  <unusual>
 1 verdict: 0 ok, 1 violated, 0 unknown, 1 organization not walked
 "
     );
-    let text = of_others("##[error]x").write(Format::Table);
-    assert!(text.contains("\n  #\\u{23}[error]x\n") && !text.contains("##"), "{text}");
-    for (text, expected) in
-        [("::error::x", ">&#58;:error::x\n</failure>"), ("##[error]x", ">&#35;&#35;[error]x\n</failure>")]
-    {
-        let text = of_others(text).write(Format::Junit);
-        assert!(text.contains(expected) && !text.contains("##"), "{text}");
+    for (format, spelled) in [
+        (Format::Table, r"#\u{23}[error]x"),
+        (Format::Markdown, r"#\u{23}[error]x"),
+        (Format::Json, r"#\u0023[error]x"),
+        (Format::Sarif, r"#\u0023\\[error\\]x"),
+        (Format::Junit, "&#35;&#35;[error]x"),
+    ] {
+        let text = of_others("##[error]x").write(format).replace("### Policies", "");
+        assert!(text.contains(spelled) && !text.contains("##"), "{text}");
     }
 }

@@ -75,16 +75,6 @@ impl Criteria {
         matchers.flat_map(|matcher| matcher.any_of.iter().map(|test| (matcher.label, test)))
     }
 
-    /// The values of which one is asked for, of each label that is asked for one.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = (Label, &str)> {
-        let matchers =
-            self.clauses.iter().filter(|clause| !clause.negated).flat_map(|clause| &clause.matchers);
-        let tests = matchers.flat_map(|matcher| matcher.any_of.iter().map(|test| (matcher.label, test)));
-        tests
-            .filter(|(_, test)| !test.negated)
-            .filter_map(|(label, test)| Some((label, test.pattern.literal()?)))
-    }
-
     /// The fields that the API does not send, and by which it cannot be told whether the user of `reading` is one of
     /// those selected.
     pub fn missing_fields(
@@ -93,7 +83,7 @@ impl Criteria {
         view: &View<'_>,
     ) -> impl Iterator<Item = &'static str> {
         let open = self.clauses.iter().filter(|clause| clause.holds(reading, view) == Truth::Open);
-        open.map(|clause| reading.field_behind(clause.group))
+        open.flat_map(|clause| reading.fields_behind(clause.group)).copied()
     }
 
     /// In how many projects, and roles in them, the user of `reading` is by which it is selected: what a series of projects

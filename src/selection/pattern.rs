@@ -56,11 +56,11 @@ impl Pattern {
     ///
     /// If it is none, or needs too much memory.
     pub fn like(text: &str) -> Result<Self, PatternError> {
-        let built = RegexBuilder::new(&format!("^(?s:{text})$"))
-            .size_limit(LARGEST_EXPRESSION)
-            .dfa_size_limit(LARGEST_CACHE)
-            .build();
-        match built {
+        let build = |text: &str| {
+            RegexBuilder::new(text).size_limit(LARGEST_EXPRESSION).dfa_size_limit(LARGEST_CACHE).build()
+        };
+        // By itself first: what is put around it must not close a group of its own.
+        match build(text).and_then(|_| build(&format!("^(?s:{text})$"))) {
             Ok(regex) => Ok(Self::Like(text.to_owned(), regex)),
             Err(error) => {
                 let why = error.to_string();
@@ -123,6 +123,9 @@ mod tests {
         let error = Pattern::like("(").unwrap_err().to_string();
         assert!(error.starts_with("\"(\" is no regular expression: "), "{error}");
         assert!(Pattern::like("(a{1000}){1000}").is_err());
+        for broken_out in ["owner)|(?:admin", "owner$)|(^reader"] {
+            assert!(Pattern::like(broken_out).is_err(), "{broken_out}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::criteria::Clause;
 use super::label::{Group, Label};
-use crate::admin_api::{Field, Project, User};
+use crate::admin_api::{Field, Project, Projects, User};
 use crate::composition::{
     AccountType, ApiKeyUse, EmailDomain, FIELDS, Folds, Named, Options, ScimManaged, Status, Traits, WINDOWS,
 };
@@ -93,25 +93,30 @@ impl<'u, 'b> Reading<'u, 'b> {
         }
     }
 
-    /// The field that is missing where the user's rows of `group` are open (source: API reference, the user object).
-    pub(super) fn field_behind(&self, group: Group) -> &'static str {
+    /// The fields that are missing where the user's rows of `group` are open (source: API reference, the user object).
+    pub(super) fn fields_behind(&self, group: Group) -> &'static [&'static str] {
         let lacks_key_use = self.traits.key_use == ApiKeyUse::Unknown;
-        let lacks_banned = self.user.user.value().is_none_or(|account| account.banned.value().is_none());
+        let account = self.user.user.value();
+        let lacks_banned = account.is_none_or(|account| account.banned.value().is_none());
+        let lacks_enabled = account.is_none_or(|account| account.enabled.value().is_none());
         match group {
-            Group::One(Label::Role) => "role",
-            Group::One(Label::AccountType) => "is_service_account",
-            Group::One(Label::ScimManaged) => "is_scim_managed",
-            Group::One(Label::Status) if lacks_banned => "user.banned",
-            Group::One(Label::Status) => "user.enabled",
-            Group::One(Label::Use) => "api_key_last_used_at",
-            Group::One(Label::DeveloperPersona) => "developer_persona",
-            Group::One(Label::TechnicalLevel) => "technical_level",
-            Group::Stale if lacks_key_use => "api_key_last_used_at",
-            Group::Stale | Group::Recent => "added_at",
-            Group::Projects | Group::WithoutProject => "projects",
-            Group::Default => "is_default",
-            Group::Purchaser => "is_scale_tier_authorized_purchaser",
-            Group::One(_) | Group::Fields => "email",
+            Group::One(Label::Role) => &["role"],
+            Group::One(Label::AccountType) => &["is_service_account"],
+            Group::One(Label::ScimManaged) => &["is_scim_managed"],
+            Group::One(Label::Status) => match (lacks_banned, lacks_enabled) {
+                (true, true) => &["user.banned", "user.enabled"],
+                (true, false) => &["user.banned"],
+                (false, _) => &["user.enabled"],
+            },
+            Group::One(Label::Use) => &["api_key_last_used_at"],
+            Group::One(Label::DeveloperPersona) => &["developer_persona"],
+            Group::One(Label::TechnicalLevel) => &["technical_level"],
+            Group::Stale if lacks_key_use => &["api_key_last_used_at"],
+            Group::Stale | Group::Recent => &["added_at"],
+            Group::Projects | Group::WithoutProject => &["projects"],
+            Group::Default => &["is_default"],
+            Group::Purchaser => &["is_scale_tier_authorized_purchaser"],
+            Group::One(_) | Group::Fields => &["email"],
         }
     }
 
@@ -177,7 +182,7 @@ impl<'v> View<'v> {
                 let projects = user.projects.value();
                 let is_told =
                     projects.is_some_and(|projects| projects.is_whole() || !projects.list.is_empty());
-                self.flag(projects.map(|projects| projects.is_empty), !is_told)
+                self.flag(projects.map(Projects::is_empty), !is_told)
             }
             Group::Default => self.flag(user.is_default.value().copied(), !user.is_default.is_carried()),
             Group::Purchaser => {

@@ -92,7 +92,7 @@ impl Selector {
                 names.push(format!("{more} more"));
             }
             return Err(SelectorError(format!(
-                "nothing of users is left when {} are ignored; {hint}",
+                "nothing of users is left without {}; {hint}",
                 listed(names.iter().map(String::as_str))
             )));
         }

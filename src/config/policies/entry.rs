@@ -43,7 +43,7 @@ pub(super) fn read(node: &Node) -> Result<PolicyEntry, ConfigError> {
     if !matches!(node.value, Value::Map(_)) {
         return Err(wrong("a policy is empty; give it a name, a selector and a bound"));
     }
-    let Some(name) = one(node, "name")? else {
+    let Some(name) = text_of(node, "name")? else {
         return Err(wrong("a policy has no name; add name:"));
     };
     let name = at(&name, |text| visible("the name of a policy", text))?;
@@ -61,7 +61,7 @@ pub(super) fn read(node: &Node) -> Result<PolicyEntry, ConfigError> {
             format!("policy {name:?}: of is for max_share and min_share; take it out, or put it into select");
         return Err(ConfigError::new(place, message));
     }
-    let severity = match one(node, "severity")? {
+    let severity = match text_of(node, "severity")? {
         Some(severity) => at(&severity, |text| visible("the severity of a policy", text))?,
         None => DEFAULT_SEVERITY.to_owned(),
     };
@@ -75,6 +75,18 @@ pub(super) fn read(node: &Node) -> Result<PolicyEntry, ConfigError> {
     };
     let policy = Policy::new(Terms { name, select, of, bound, severity, description, exceptions });
     Ok(PolicyEntry { policy: Arc::new(policy), organizations, place: node.place.clone() })
+}
+
+/// The one text behind `key`. What YAML takes for a number, `true` or `false` is no longer what somebody wrote: `no`
+/// would be `false`, and `1.0` be `1`.
+fn text_of(node: &Node, key: &str) -> Result<Option<Placed>, ConfigError> {
+    match entry(node, key) {
+        Some(found) if found.typed => {
+            let message = format!("{key} is a number, true or false in YAML; put it in quotes");
+            Err(ConfigError::new(found.place.clone(), message))
+        }
+        _ => one(node, key),
+    }
 }
 
 /// A text that is the value of a label, and is seen as it is; `what` says of what.
@@ -147,7 +159,7 @@ fn exceptions(node: &Node) -> Result<Vec<Exception>, ConfigError> {
 fn exception(node: &Node) -> Result<Exception, ConfigError> {
     check_map(node, "except", &EXCEPTION_KEYS)?;
     let wrong = |message: &str| ConfigError::new(node.place.clone(), message);
-    let whom = match (one(node, "user")?, one(node, "email")?) {
+    let whom = match (text_of(node, "user")?, text_of(node, "email")?) {
         (Some(user), None) => at(&user, user_id)?,
         (None, Some(email)) => at(&email, address)?,
         (None, None) => return Err(wrong("an exception is for nobody; add user: or email:")),

@@ -4,9 +4,20 @@ use std::path::Path;
 use crate::config::{Config, Environment, Layers, User};
 use crate::policy::{Bound, Until, Whom};
 
+/// Flags by name, with their values.
+type Flags = std::collections::BTreeMap<String, Vec<String>>;
+
 /// The configuration of `serve` with the text of a policy file, and of a configuration file if there is one.
 fn read_in(directory: &Path, policies: Option<&str>, config: Option<&str>) -> Result<Config, String> {
-    let mut flags = std::collections::BTreeMap::new();
+    read_with(Flags::new(), directory, policies, config)
+}
+
+fn read_with(
+    mut flags: Flags,
+    directory: &Path,
+    policies: Option<&str>,
+    config: Option<&str>,
+) -> Result<Config, String> {
     for (flag, name, text) in [("policy.file", "p.yaml", policies), ("config.file", "c.yaml", config)] {
         let Some(text) = text else { continue };
         let path = directory.join(name);
@@ -27,6 +38,20 @@ fn read(policies: &str) -> Result<Config, String> {
 /// What is wrong with a policy that has these keys besides a name.
 fn wrong(keys: &str) -> String {
     read(&format!("policies:\n  - name: p\n{keys}")).unwrap_err()
+}
+
+#[test]
+fn whoever_names_the_one_organization_may_have_policies_of_others_too() {
+    let policy = |name: &str, about: &str| {
+        format!("  - {{name: {name}, select: openai_org_users, max: 1, organizations: [{about}]}}\n")
+    };
+    let text = format!("policies:\n{}{}", policy("ours", "acme, globex"), policy("theirs", "globex"));
+    let directory = tempfile::tempdir().unwrap();
+    let named = Flags::from([("organization".to_owned(), vec!["acme".to_owned()])]);
+    let config = read_with(named, directory.path(), Some(&text), None).unwrap();
+    let names: Vec<&str> = config.organizations[0].policies.iter().map(|policy| policy.name()).collect();
+    assert_eq!(names, ["ours"]);
+    assert_eq!(config.warnings, [r#"left out, as they are not about organization "acme": policies theirs"#]);
 }
 
 #[test]
@@ -174,12 +199,20 @@ fn what_is_wrong_with_a_policy_is_said_with_its_place() {
             r"p.yaml:5:15: the severity of a policy holds a character that nobody sees: hi\u{ad}gh; take it out",
         ),
         (
+            read("policies:\n  - name: no\n").unwrap_err(),
+            "p.yaml:2:11: name is a number, true or false in YAML; put it in quotes",
+        ),
+        (
+            wrong(&format!("{good}    except:\n      - {{user: 1e3, reason: r, until: never}}\n")),
+            "p.yaml:6:16: user is a number, true or false in YAML; put it in quotes",
+        ),
+        (
             wrong(&format!("{good}    organizations: [defalt]\n")),
             "p.yaml:2:5: policy \"p\": nobody watches an organization \"defalt\"; did you mean default?",
         ),
         (
             wrong(&format!("{good}    organizations: [acme]\n")),
-            "p.yaml:2:5: policy \"p\": nobody watches an organization \"acme\"; there are default",
+            "p.yaml:2:5: policy \"p\": nobody watches an organization \"acme\"; say with --organization what the one is called",
         ),
         (
             wrong(&format!("{good}    except: user-1\n")),

@@ -40,6 +40,7 @@ fn series_are_taken_as_they_are_printed() {
         r#"role="owner" scim_managed="false""#,
         "role=owner\nscim_managed=false\nalertname=OpenAIOrgOwnerOutsideScim\nseverity=warning",
         " role = owner\n scim_managed = false\n",
+        "Labels:\n - alertname = X\n - role = owner\n - scim_managed = false\n",
         r#"{"role":"owner","scim_managed":"false","instance":"a:1"}"#,
         r#"{"metric":{"role":"owner","scim_managed":"false"},"value":[1732863600,"3"]}"#,
         r#"[{"labels":{"role":"owner","scim_managed":"false"},"status":{"state":"active"}}]"#,
@@ -66,7 +67,10 @@ fn what_is_no_selector_of_users_is_said_with_the_mending() {
         ("{", "not a selector, at character 2: expected the name of a label"),
         (r#"{role="owner""#, "not a selector, at character 14: the closing brace is missing"),
         (r#"{role="owner}"#, "not a selector, at character 14: the closing quote is missing"),
-        (r#"{role=owner}"#, "not a selector, at character 7: expected a value in quotes"),
+        (
+            r#"{role=owner}"#,
+            "not a selector, at character 7: expected a value in quotes; for a shell, all of the selector stands in single quotes",
+        ),
         (r#"role="owner""#, r#"not a selector, at character 5: labels stand in braces, {role="…"}"#),
         (
             "sum(openai_org_users)",
@@ -127,13 +131,21 @@ fn what_nobody_can_ever_have_is_refused() {
     let alert = r#"{alertname="X",organization="acme",policy="owners",severity="critical"}"#;
     assert_eq!(
         Selector::from_printed(alert).unwrap_err().to_string(),
-        "nothing of users is left when alertname, policy, severity are ignored; who is behind a policy, check \
+        "nothing of users is left without alertname, policy, severity; who is behind a policy, check \
          --show-users says"
     );
     assert!(Selector::from_printed(r#"{organization="acme"}"#).is_ok());
     for (text, expected) in [
         (r#"[{"labels":{}},{"labels":{}}]"#, "there are the labels of 2 series or alerts; give those of one"),
         (r#"{"data":{"result":[]}}"#, "there are the labels of 0 series or alerts; give those of one"),
+        (
+            r#"{"data":{"result":[{"metric":{},"value":[1,"5"]}]}}"#,
+            "there are no labels, as behind sum(): give the selector that stands in it",
+        ),
+        (
+            r#"{"labels":{},"role":"owner"}"#,
+            "there are no labels, as behind sum(): give the selector that stands in it",
+        ),
     ] {
         assert_eq!(Selector::from_printed(text).unwrap_err().to_string(), expected);
     }

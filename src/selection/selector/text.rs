@@ -2,6 +2,8 @@
 
 mod json;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{SelectorError, shown};
@@ -37,7 +39,18 @@ pub(super) fn parse_printed(text: &str) -> Result<Parsed, SelectorError> {
         }
         return Ok(parsed);
     }
-    Reader::new(text, true)?.selector()
+    let text = listed(text);
+    Reader::new(&text, true)?.selector()
+}
+
+/// A list of labels, a line each, as messages about alerts have it (`Labels:`, then ` - role = owner`), without its marks.
+fn listed(text: &str) -> Cow<'_, str> {
+    if !text.lines().any(|line| line.trim_start().starts_with("- ")) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.ends_with(':'));
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix("- ").unwrap_or(line)).collect();
+    Cow::Owned(lines.join("\n"))
 }
 
 impl Parsed {
@@ -195,7 +208,9 @@ impl<'t> Reader<'t> {
                 }
                 Ok(self.text[start..self.position].to_owned())
             }
-            _ => Err(self.wrong("expected a value in quotes")),
+            _ => Err(self.wrong(
+                "expected a value in quotes; for a shell, all of the selector stands in single quotes",
+            )),
         }
     }
 

@@ -21,7 +21,13 @@ pub(super) fn labels(json: &Value) -> Result<Option<Vec<(String, String)>>, Sele
             let inner =
                 LABELS.iter().chain(&LISTS).find_map(|key| object.get(*key).filter(|inner| is_nested(inner)));
             match inner {
-                Some(inner) => labels(inner),
+                Some(inner) => match labels(inner)? {
+                    Some(labels) if labels.is_empty() => Err(SelectorError(
+                        "there are no labels, as behind sum(): give the selector that stands in it"
+                            .to_owned(),
+                    )),
+                    labels => Ok(labels),
+                },
                 None => Ok(texts(object)),
             }
         }
