@@ -155,12 +155,13 @@ impl Walker {
         let Self { options, clock, telemetry, meter, .. } = self;
         match walk_before(&self.events, client, options, *clock, telemetry, meter).await {
             Ok(walked) => {
+                let unreadable = walked.composition.unreadable();
                 // Of single users nobody can tell which names stand for themselves.
                 if client.asks_for_all() {
-                    let rows = self.events.roll().finish(&walked.composition.folds());
+                    let rows = self.events.roll().finish(&walked.composition.folds(), unreadable);
                     self.events.give(rows);
                 }
-                Ok(walked.composition.unreadable())
+                Ok(unreadable)
             }
             Err(failed) => Err(failed.error),
         }

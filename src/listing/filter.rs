@@ -73,6 +73,21 @@ impl Filter {
         complaint(label, &filter.value).map_or(Ok(filter), Err)
     }
 
+    /// The filter in `text` by an id.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or something stands for it that other programs would read.
+    pub fn of_id(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "-" => Err("ids are not read from standard input; write --id=\"$(cat FILE)\"".to_owned()),
+            file if file.starts_with('@') => {
+                Err("ids are not read from files; write --id=\"$(cat FILE)\"".to_owned())
+            }
+            text => Self::parse(text),
+        }
+    }
+
     /// The filter in `text` by an address. No error repeats it.
     ///
     /// # Errors
@@ -103,6 +118,11 @@ impl Wanted {
     pub fn met_address(&self, user: &User<'_>) -> Option<usize> {
         let address = address(user)?;
         self.addresses.iter().filter(|filter| !filter.negated).position(|filter| filter.is(address))
+    }
+
+    /// Which of the ids asked for, by number, is `user`'s.
+    pub fn met_id(&self, user: &User<'_>) -> Option<usize> {
+        self.ids.iter().position(|filter| !filter.negated && filter.value == user.id)
     }
 
     /// Whether the user of `reading` is wanted, as `view` sees it.

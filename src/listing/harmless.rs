@@ -41,8 +41,12 @@ pub(super) fn harmless_besides<'t>(text: &'t str, usual: &[char]) -> Cow<'t, str
 /// ```
 pub fn harmless_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
+    let mut last = None;
     for c in json.chars() {
-        match c != '\n' && is_harmful(c) {
+        // Two of these begin a command to the runner of a job; they can stand in texts only.
+        let is_command = c == '#' && last == Some('#');
+        last = Some(c);
+        match is_command || (c != '\n' && is_harmful(c)) {
             true => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     let _ = write!(text, "\\u{unit:04x}");
@@ -55,19 +59,19 @@ pub fn harmless_json(json: &str) -> String {
 }
 
 /// `line` as no runner of jobs takes it for a command to it: GitHub's obeys `::` where a line begins, blanks before it or
-/// not, and `##[` anywhere.
+/// not, and others two `#` with a name behind them anywhere: `##[`, `##vso[`, `##teamcity[`.
 ///
 /// ```
 /// use openai_org_exporter::listing::unobeyed;
 ///
 /// assert_eq!(unobeyed("::error::x"), "- ::error::x");
 /// assert_eq!(unobeyed("a ##[error]x"), r"a #\u{23}[error]x");
-/// assert_eq!(unobeyed("Ada :: ##"), "Ada :: ##");
+/// assert_eq!(unobeyed("Ada ::"), "Ada ::");
 /// ```
 pub fn unobeyed(line: &str) -> Cow<'_, str> {
     let mut line = Cow::Borrowed(line);
-    if line.contains("##[") {
-        line = Cow::Owned(line.replace("##[", r"#\u{23}["));
+    if line.contains("##") {
+        line = Cow::Owned(line.replace("##", r"#\u{23}"));
     }
     if is_command(&line) {
         line = Cow::Owned(format!("- {line}"));

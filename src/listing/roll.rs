@@ -1,11 +1,11 @@
 //! The list of one organization while it is walked: who is on it, each once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::filter::Wanted;
 use super::row::Row;
-use crate::admin_api::{Person, User};
+use crate::admin_api::{Person, User, shown_id};
 use crate::composition::{Folds, Options};
 use crate::selection::{Reading, Sightings, Truth, View};
 
@@ -32,6 +32,10 @@ pub struct Roll {
     sightings: Sightings,
     /// What is to say of those at the end.
     remarks: Vec<String>,
+    /// Which of the ids asked for were met, by number.
+    met_ids: BTreeSet<usize>,
+    /// Fields that the API does not send, and of how many users it is open for that whether they belong on the list.
+    missing: BTreeMap<&'static str, u64>,
 }
 
 /// A user of whom not all can be told yet.
@@ -50,11 +54,11 @@ pub struct Outcome {
     pub users: u64,
     /// Their memberships in projects, by which series of projects count.
     pub memberships: u64,
-    /// Ids of those who were given out and are not on it: the walk started over and did not meet them as they were.
+    /// Ids, as logs show them, of those who were given out and are not on it: the walk started over and did not meet them as they were.
     pub gone: Vec<String>,
     /// Users who may be on it, where no walk could tell.
     pub doubtful: u64,
-    /// Remarks on names that were asked for and that nobody in the whole walk has.
+    /// Remarks on what was asked for and nobody in the whole walk has, and on users who may belong on the list.
     pub remarks: Vec<String>,
 }
 
@@ -74,6 +78,8 @@ impl Roll {
             met: BTreeSet::new(),
             sightings: Sightings::default(),
             remarks: Vec::new(),
+            met_ids: BTreeSet::new(),
+            missing: BTreeMap::new(),
         }
     }
 
@@ -86,17 +92,23 @@ impl Roll {
     /// Users of a page, whom `people` names. Gives those who are new on the list.
     pub fn page<'p>(&mut self, users: &[&User<'_>], people: impl FnOnce() -> Vec<Person<'p>>) -> Vec<Row> {
         let (wanted, options) = (self.wanted.clone(), self.options.clone());
-        let view = View::as_labels(&options, None);
+        let (view, doubts) = (View::as_labels(&options, None), View::with_doubts(&options));
         let mut judged = |user: &&User<'_>| {
             let reading = Reading::of(user, self.reference);
             self.sightings.look(&reading, &options);
             let truth = wanted.select(user, &reading, &view);
+            if truth == Truth::No && wanted.select(user, &reading, &doubts) == Truth::Open {
+                for field in wanted.criteria.missing_fields(&reading, &doubts) {
+                    *self.missing.entry(field).or_default() += 1;
+                }
+            }
             let settled = truth == Truth::Yes && wanted.criteria.memberships_are_told(&reading, &view);
             let memberships = if settled { wanted.criteria.memberships(&reading, &view) } else { 0 };
             (truth, settled, memberships)
         };
         let judged: Vec<_> = users.iter().map(|user| (*user, judged(user))).collect();
         self.met.extend(users.iter().filter_map(|user| wanted.met_address(user)));
+        self.met_ids.extend(users.iter().filter_map(|user| wanted.met_id(user)));
         let mut rows = Vec::new();
         if judged.iter().all(|(_, (truth, ..))| *truth == Truth::No) {
             return rows;
@@ -127,6 +139,7 @@ impl Roll {
         self.held.clear();
         (self.users, self.memberships) = (0, 0);
         self.sightings = Sightings::of([&self.wanted.criteria]);
+        self.missing.clear();
     }
 
     /// Whether each address that was asked for was met.
@@ -139,8 +152,9 @@ impl Roll {
         !self.held.is_empty()
     }
 
-    /// The walk is complete, and `folds` are the names that it told apart. Gives those who were waiting for that.
-    pub fn finish(&mut self, folds: &Folds) -> Vec<Row> {
+    /// The walk is complete, told the names of `folds` apart and left so many records `unreadable`. Gives those who were
+    /// waiting for that.
+    pub fn finish(&mut self, folds: &Folds, unreadable: u64) -> Vec<Row> {
         let (wanted, options) = (self.wanted.clone(), self.options.clone());
         let view = View::as_labels(&options, Some(folds));
         let mut rows = Vec::new();
@@ -153,14 +167,34 @@ impl Roll {
                 }
             }
         }
-        self.remarks = self.sightings.remarks(folds);
+        self.remarks = self.sightings.remarks(folds, unreadable);
+        self.remarks.extend(self.remarks_on_ids(unreadable));
+        self.remarks.extend(self.remarks_on_doubts());
         rows
+    }
+
+    /// On ids that were asked for and that nobody has.
+    fn remarks_on_ids(&self, unreadable: u64) -> Vec<String> {
+        let asked = self.wanted.ids.iter().enumerate().filter(|(_, filter)| !filter.negated);
+        let unmet = asked.filter(|(place, _)| unreadable == 0 && !self.met_ids.contains(place));
+        unmet.map(|(_, filter)| format!("nobody has the id {:?}", shown_id(&filter.value))).collect()
+    }
+
+    /// On users who may belong on the list, for what the API does not say.
+    fn remarks_on_doubts(&self) -> Option<String> {
+        let fields = self.missing.iter().map(|(field, users)| {
+            let plural = if *users == 1 { "" } else { "s" };
+            format!("{field} of {users} user{plural}")
+        });
+        let fields: Vec<String> = fields.collect();
+        (!fields.is_empty())
+            .then(|| format!("the API does not say {}, who may belong on the list", fields.join(", ")))
     }
 
     /// What came of it, as things are.
     pub fn outcome(&self) -> Outcome {
         let gone = self.listed.iter().filter(|(_, pass)| **pass != self.pass);
-        let mut gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
+        let mut gone: Vec<String> = gone.map(|(id, _)| shown_id(id).to_owned()).collect();
         gone.sort_unstable();
         Outcome {
             users: self.users,

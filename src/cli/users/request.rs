@@ -50,7 +50,7 @@ impl Request {
             let values = layers.many_of_list(flag, |text| Filter::of_label(label, text))?;
             filters.extend(values.into_iter().map(|filter| (label, filter)));
         }
-        let ids = layers.many_of_list("id", Filter::parse)?;
+        let ids = layers.many_of_list("id", Filter::of_id)?;
         let addresses = layers.many_of_list("email", Filter::of_address)?;
         let is_filtered = !filters.is_empty() || !ids.is_empty() || !addresses.is_empty();
         let mut all = selector.as_ref().map(Selector::criteria).unwrap_or_default();

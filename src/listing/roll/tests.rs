@@ -77,7 +77,7 @@ fn who_may_count_under_other_waits_for_the_end() {
     assert!(show(&mut other, &users).is_empty());
     assert!(other.waits());
     assert_eq!(other.outcome().doubtful, 25);
-    let rows = other.finish(&folds(&users));
+    let rows = other.finish(&folds(&users), 0);
     assert_eq!(ids(&rows), ["u20", "u21", "u22", "u23", "u24"]);
     assert_eq!(other.outcome(), Outcome { users: 5, ..Outcome::default() });
 }
@@ -91,7 +91,7 @@ fn memberships_count_as_the_series_of_projects_does() {
     ];
     let mut roll = roll(r#"openai_org_project_users{project_id="other"}"#, &[]);
     assert!(show(&mut roll, &users).is_empty());
-    assert_eq!(ids(&roll.finish(&folds(&users))), ["a", "b"]);
+    assert_eq!(ids(&roll.finish(&folds(&users), 0)), ["a", "b"]);
     assert_eq!(roll.outcome(), Outcome { users: 2, memberships: 3, ..Outcome::default() });
 }
 
@@ -100,7 +100,7 @@ fn who_is_on_the_list_for_one_project_may_be_so_for_more_at_the_end() {
     let users = [user("a", "owner", &["big", "sk-odd", "small"]), user("b", "owner", &["big"])];
     let mut roll = roll(r#"openai_org_project_users{project_id="other"}"#, &[]);
     assert_eq!(show(&mut roll, &users), ["a"]);
-    assert!(roll.finish(&folds(&users)).is_empty());
+    assert!(roll.finish(&folds(&users), 0).is_empty());
     assert_eq!(roll.outcome(), Outcome { users: 1, memberships: 2, ..Outcome::default() });
 }
 
@@ -111,8 +111,34 @@ fn a_walk_that_starts_over_gives_nobody_out_twice_and_knows_who_is_gone() {
     assert_eq!(show(&mut roll, &[a.clone(), b.clone()]), ["a", "b"]);
     roll.start_over();
     assert_eq!(show(&mut roll, &[b, c, user("a", "reader", &[])]), ["c"]);
-    assert!(roll.finish(&Folds::default()).is_empty());
+    assert!(roll.finish(&Folds::default(), 0).is_empty());
     assert_eq!(roll.outcome(), Outcome { users: 2, gone: vec!["a".into()], ..Outcome::default() });
+}
+
+#[test]
+fn what_nobody_has_and_who_may_belong_on_the_list_is_remarked_at_the_end() {
+    let remarks = |selector: &str, ids: &[&str], unreadable| {
+        let wanted = Wanted {
+            criteria: Selector::parse(selector).unwrap().criteria(),
+            ids: ids.iter().map(|id| Filter::of_id(id).unwrap()).collect(),
+            ..Wanted::default()
+        };
+        let mut roll = Roll::new(Arc::new(wanted), Arc::default(), "acme".into());
+        roll.begin(NOW);
+        show(&mut roll, &[user("a", "owner", &[]), User { id: "b".into(), ..User::default() }]);
+        roll.finish(&Folds::default(), unreadable);
+        roll.outcome().remarks
+    };
+    assert_eq!(remarks("openai_org_users", &["a", "!b", "c@d"], 0), [r#"nobody has the id "<unusual>""#]);
+    assert_eq!(remarks("openai_org_users", &["c"], 1), [""; 0], "it may be the one that cannot be read");
+    assert_eq!(
+        remarks(r#"{role="owner",scim_managed="false"}"#, &[], 0),
+        ["the API does not say is_scim_managed of 2 users, role of 1 user, who may belong on the list"]
+    );
+    assert_eq!(remarks(r#"{role="unknown"}"#, &[], 0), [""; 0]);
+    for text in ["-", "@file"] {
+        assert!(Filter::of_id(text).unwrap_err().contains("are not read from"), "{text}");
+    }
 }
 
 #[test]
@@ -145,7 +171,7 @@ proptest! {
             let (first, rest) = users.split_at(cut.min(users.len()));
             let mut listed = show(&mut roll, first);
             listed.extend(show(&mut roll, rest));
-            listed.extend(roll.finish(&folds).into_iter().map(|row| row.id));
+            listed.extend(roll.finish(&folds, 0).into_iter().map(|row| row.id));
             let outcome = roll.outcome();
             prop_assert_eq!(outcome.users, row.value);
             listed.sort_unstable();
