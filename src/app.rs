@@ -33,6 +33,9 @@ pub use users::{Ended, Event, List, Lists, users};
 /// Requests that one process has in flight at most, however many organizations it watches.
 const MOST_REQUESTS_IN_FLIGHT: usize = 64;
 
+/// A request fails so often, over some seconds, before the log has a warning: less is usual.
+const FAILURES_WITHOUT_WORDS: u32 = 3;
+
 /// About how many series `organization` has: two roles, two roles in each project, and no field lost.
 pub fn estimated_series(config: &Config, organization: &Organization) -> usize {
     const FRESHNESS: usize = 8;
@@ -65,8 +68,8 @@ fn walk_options(config: &Config, organization: &Organization) -> walk::Options {
 struct Shared {
     in_flight: InFlight,
     connections: Connections,
-    /// Whether somebody waits for the walks, rather than for the figures of the last ones.
-    somebody_waits: bool,
+    /// After so many failures of a request there is a warning.
+    retries_before_warning: u32,
 }
 
 impl Shared {
@@ -74,13 +77,13 @@ impl Shared {
         Self {
             in_flight: InFlight::new(MOST_REQUESTS_IN_FLIGHT),
             connections: Connections::new(MOST_REQUESTS_IN_FLIGHT),
-            somebody_waits: false,
+            retries_before_warning: FAILURES_WITHOUT_WORDS,
         }
     }
 
-    /// The same for a command that ends with its walks.
+    /// The same for a command that ends with its walks: somebody waits, and wants to know for what.
     fn while_somebody_waits() -> Self {
-        Self { somebody_waits: true, ..Self::new() }
+        Self { retries_before_warning: 0, ..Self::new() }
     }
 }
 
@@ -105,7 +108,7 @@ fn client(
         concurrency: config.concurrency,
         in_flight: shared.in_flight.clone(),
         connections: shared.connections.clone(),
-        announces_retries: shared.somebody_waits,
+        retries_before_warning: shared.retries_before_warning,
     };
     Client::new(options, telemetry).map_err(|error| {
         let causes: Vec<String> = anyhow::Error::new(error).chain().map(ToString::to_string).collect();

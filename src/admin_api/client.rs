@@ -50,8 +50,8 @@ pub struct Options {
     pub in_flight: InFlight,
     /// The connections that they share.
     pub connections: Connections,
-    /// Whether somebody waits for the answers, and is told when a request has to be sent again.
-    pub announces_retries: bool,
+    /// After so many failures of a request that will be sent again, there is a warning.
+    pub retries_before_warning: u32,
 }
 
 /// A proxy for https requests.
@@ -235,12 +235,12 @@ impl Client {
         }
     }
 
-    /// Says that a request will be sent again: to whoever waits once for each, and in the log of debugging each time.
+    /// Says that a request will be sent again: once as a warning, and each time in the log of debugging.
     fn announce_retry(&self, attempt: u32, error: &Error, wait: Duration) {
         let organization = self.options.organization.as_str();
         let wait_seconds = wait.as_secs_f64();
         match attempt {
-            0 if self.options.announces_retries => {
+            _ if attempt == self.options.retries_before_warning => {
                 tracing::warn!(organization, error = %error, wait_seconds, "request failed, will be sent again");
             }
             _ => {

@@ -104,7 +104,10 @@ async fn a_wait_behind_the_deadline_is_told_with_the_answer_that_asks_for_it() {
     let bench = bench(vec![answer("429 Slow Down", "retry-after: 60\r\nx-request-id: req_1\r\n", "")]).await;
     let message = list_within(&bench, Duration::from_secs(30)).await.unwrap_err().to_string();
     assert!(message.contains("x-request-id req_1"), "{message}");
-    assert!(message.contains("the next attempt would come in 60.0 s, which is behind"), "{message}");
+    assert!(
+        message.contains("attempt 1 was the last, as the next would come in 60.0 s, which is behind"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

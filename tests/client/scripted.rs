@@ -130,7 +130,7 @@ pub(crate) fn options(address: SocketAddr) -> Options {
         concurrency: 4,
         in_flight: InFlight::new(64),
         connections: Connections::new(64),
-        announces_retries: false,
+        retries_before_warning: 3,
     }
 }
 
