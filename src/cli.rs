@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use arguments::{Command, Invocation, Refusal};
 
 use crate::config::{ConfigError, Environment, Layers, User, without_keys};
+use crate::listing::unobeyed;
 
 /// Everything went well.
 const DONE: u8 = 0;
@@ -109,7 +110,7 @@ fn write_out(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes a line to standard error; where that is closed there is nobody to tell.
 fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "openai-org-exporter: {message}");
+    let _ = writeln!(io::stderr(), "{}", unobeyed(&format!("openai-org-exporter: {message}")));
 }
 
 /// Runs `task` on as many threads as there are cores, or on this one alone.

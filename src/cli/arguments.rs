@@ -74,7 +74,7 @@ const COMMANDS: [(&str, User, &str); 8] = [
 /// The program's name.
 pub(super) const NAME: &str = "openai-org-exporter";
 /// What is set from outside, in words.
-pub(super) const ENVIRONMENT: &str = "Each flag can be set as an environment variable: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and dashes as underscores. The admin key comes from OPENAI_ADMIN_KEY or a file, never from a flag.";
+pub(super) const ENVIRONMENT: &str = "Each flag can be set as an environment variable, but for those that say which users are listed and how: OPENAI_ORG_EXPORTER_ and the flag in capitals, dots and dashes as underscores. The admin key of an organization comes from OPENAI_ADMIN_KEY or a file, never from a flag.";
 const COMPLETIONS: &str = "completions";
 
 /// Reads `arguments`, the program's own name first.
@@ -178,7 +178,7 @@ fn argument(setting: &'static Setting, user: User) -> Arg {
     let argument = argument
         .value_name(setting.value)
         .help(help)
-        .help_heading(setting.group)
+        .help_heading((!setting.positional).then_some(setting.group))
         .action(if setting.many { ArgAction::Append } else { ArgAction::Set });
     match setting.value {
         // A flag alone means true; a value needs its equals sign, or it would be taken for a command.

@@ -6,6 +6,7 @@ use std::process;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::arguments::NAME;
 use super::progress::Progress;
 use super::simulate::{number, rate};
 use super::{DONE, Failure, block_on, say, serve::announce};
@@ -65,6 +66,15 @@ fn welcome(config: &Config, server: &Server) -> String {
         1 => "A simulated organization is".to_owned(),
         many => format!("{many} simulated organizations are"),
     };
+    // Several have a key each.
+    let people = match config.organizations.as_slice() {
+        [one] => format!(
+            "And who they are (nobody real):\n\n\
+             \x20 OPENAI_ADMIN_KEY={SIMULATED_KEY} {NAME} users '{{role=\"owner\"}}' --openai.base-url={}\n\n",
+            one.base_url
+        ),
+        _ => String::new(),
+    };
     format!(
         "\n{watched} being watched. Nothing leaves this machine.\n\n\
          \x20 {scheme}://{address}{page}   the status page, for a browser\n\
@@ -75,6 +85,7 @@ fn welcome(config: &Config, server: &Server) -> String {
          \x20 curl -s {scheme}://{address}{path} | grep api_key_stale\n\
          \x20 curl -s {scheme}://{address}{path} | grep -E 'changes_total|role_grants_total'\n\
          \x20 curl -s {scheme}://{address}{path} | grep snapshot_timestamp\n\n\
+{people}\
          Stop it with Ctrl-C.\n"
     )
 }

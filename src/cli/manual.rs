@@ -17,6 +17,9 @@ use super::examples::{self, Example};
 use crate::config::Environment;
 
 /// What the program's codes mean; [`super::main`] gives them.
+/// Stands for no date: nothing at all would be left out, and what follows it take its place.
+const NO_DATE: &str = " ";
+
 const EXIT_CODES: [(&str, &str); 5] = [
     (
         "0",
@@ -54,7 +57,7 @@ struct Page {
 }
 
 fn date(environment: &Environment) -> anyhow::Result<String> {
-    let Some(epoch) = environment.get("SOURCE_DATE_EPOCH") else { return Ok(String::new()) };
+    let Some(epoch) = environment.get("SOURCE_DATE_EPOCH") else { return Ok(NO_DATE.to_owned()) };
     let seconds = epoch.trim().parse().ok();
     let time = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
     let time = time.with_context(|| {
@@ -164,7 +167,10 @@ mod tests {
     #[test]
     fn pages_are_dated_as_reproducible_builds_ask() {
         assert_eq!(on("1795520832").unwrap(), "2026-11-24");
-        assert_eq!(date(&Environment::new()).unwrap(), "");
+        let undated = pages(&date(&Environment::new()).unwrap());
+        let title =
+            concat!(r#"1 " " "openai-org-exporter "#, env!("CARGO_PKG_VERSION"), r#"" "User Commands""#);
+        assert!(String::from_utf8_lossy(&undated[0].text).contains(title));
         for wrong in ["", "yesterday", "99999999999999"] {
             let error = on(wrong).unwrap_err().to_string();
             assert!(error.starts_with("environment variable SOURCE_DATE_EPOCH: "), "{error}");

@@ -63,3 +63,16 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
         .filter(|number: &f64| (0.0..=1e6).contains(number))
         .ok_or_else(|| format!("{text:?} is no number from 0 to 1000000"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::settings;
+    use crate::simulator::FaultKind;
+
+    #[test]
+    fn the_help_knows_all_that_can_go_wrong() {
+        let help = settings().find(|setting| setting.flag == "fault").unwrap().help;
+        let names = FaultKind::ALL.map(FaultKind::name).join(", ");
+        assert!(help.contains(&format!(": {names}; ")), "{help}");
+    }
+}

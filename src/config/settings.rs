@@ -61,6 +61,8 @@ const REAL: &[User] = &[Serve, Once, Users, Check, CheckConfig];
 const WEB: &[User] = &[Serve, Demo, CheckConfig];
 const PROBED: &[User] = &[Serve, Demo, CheckConfig, Healthcheck];
 const COUNTING: &[User] = &[Serve, Demo, Once, Users, CheckConfig];
+/// What has figures with an age.
+const SHOWING: &[User] = &[Serve, Demo, Once, CheckConfig];
 /// What walks at all.
 const WALKING: &[User] = &[Serve, Demo, Once, Users, Check, CheckConfig];
 const JUDGING: &[User] = &[Serve, Demo, Once, Check, CheckConfig];
@@ -234,7 +236,7 @@ const ALL: &[Setting] = &[
         "poll.interval",
         "DURATION",
         "5m",
-        COUNTING,
+        SHOWING,
         "Time from the start of one walk to the start of the next",
     )),
     per_organization(setting(
@@ -243,7 +245,7 @@ const ALL: &[Setting] = &[
         "poll.max_age",
         "DURATION",
         "",
-        COUNTING,
+        SHOWING,
         "Age above which figures are withdrawn, at least two intervals [default: the larger of 1h and 3 intervals]",
     )),
     setting("Polling", "poll.timeout", "poll.timeout", "DURATION", "1h", WALKING, "Deadline of one walk"),
@@ -409,7 +411,7 @@ const ALL: &[Setting] = &[
         "KIND[:RATE]",
         "",
         &[Simulate],
-        "What goes wrong, and how often (0 to 1; always if left out); repeatable",
+        "What goes wrong, and how often (0 to 1; always if left out): status-500, status-429, reset, truncate, html, hang, slow, repeat-cursor, missing-cursor, duplicate, huge, wrong-types; repeatable",
     )),
     setting(
         "Output",
@@ -455,9 +457,12 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
     ALL.iter().chain(LISTING)
 }
 
-/// The settings that `user` takes as flags or arguments.
+/// The settings that `user` takes as flags or arguments. What a command is about comes first.
 pub fn of(user: User) -> impl Iterator<Item = &'static Setting> {
-    all().filter(move |setting| setting.users.contains(&user) && !setting.is_hidden_from(user))
+    LISTING
+        .iter()
+        .chain(ALL)
+        .filter(move |setting| setting.users.contains(&user) && !setting.is_hidden_from(user))
 }
 
 impl Setting {
