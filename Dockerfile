@@ -15,7 +15,7 @@ FROM --platform=$BUILDPLATFORM $RUST_IMAGE AS dependencies
 WORKDIR /src
 ARG TARGETARCH
 # Names the target to cargo, and fetches what the base lacks for it. Flags that are set together with a target do not
-# concern build scripts and macros, which cannot be static.
+# concern build scripts and macros, which cannot be static. Symbols are for profilers, which the image has no use for.
 RUN set -eu; \
     case $TARGETARCH in \
         amd64) target=x86_64-unknown-linux-gnu gcc=x86_64-linux-gnu-gcc package=gcc-x86-64-linux-gnu ;; \
@@ -34,7 +34,7 @@ RUN set -eu; \
     mkdir .cargo; \
     printf '%s\n' \
         '[build]' "target = '$target'" "rustflags = ['-C', 'target-feature=+crt-static']" \
-        "[target.$target]" "linker = '$gcc'" > .cargo/config.toml
+        "[target.$target]" "linker = '$gcc'" '[profile.release]' 'strip = true' > .cargo/config.toml
 # All dependencies, around an empty program: this layer is built anew when the manifests change, and not for sources.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \

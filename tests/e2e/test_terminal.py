@@ -145,7 +145,7 @@ class ProgressOfOnce(unittest.TestCase):
             self.assertRegex("\n".join(screen.seen), "walking: no page yet")
             self.assertGreaterEqual(len(screen.rows), 2, "retries, and the failure")
             for row in screen.rows:
-                self.assertRegex(row, r"^ts=\S+ level=(debug|error) .*\S$")
+                self.assertRegex(row, r"^ts=\S+ level=(debug|warn|error) .*\S$")
             self.assertEqual(len(screen.rows), screen.raw.count(b"\r\n"))
 
     def test_several_organizations_share_the_line(self):
