@@ -22,8 +22,9 @@ use crate::telemetry::{Count, ORGANIZATION_FAMILIES, REQUEST_FAMILIES, Telemetry
 /// What was not asked for that long is not kept: no Prometheus that is worth the name scrapes so seldom.
 const KEPT_FOR: Duration = Duration::from_secs(600);
 
-/// Prometheus' timestamps tell no two moments apart that are closer than this.
-const A_MOMENT: Duration = Duration::from_millis(1);
+/// For so long a page is shared: far less than from one scrape to the next, and enough that pages are made 500 times a second
+/// at most.
+const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// A page up to here takes less time to write than to have somebody else do it.
 const QUICK: usize = 256 << 10;
@@ -82,7 +83,7 @@ impl Renderer {
         Ok(page)
     }
 
-    /// Whether `page` was begun less than a millisecond ago, and one that is begun now would show the same, but for the
+    /// Whether `page` was begun less than two milliseconds ago, and one that is begun now would show the same, but for the
     /// requests that were served meanwhile and the figures of the process.
     pub fn still_shows(&self, page: &Page) -> bool {
         let (now, organizations) = (self.clock.now(), self.board.organizations());
