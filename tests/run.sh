@@ -5,7 +5,7 @@
 #   tests/run.sh                 every step, in this order: format lint docs licences test fuzz build package image e2e bench browser
 #   tests/run.sh rust            format lint docs licences test
 #   tests/run.sh lint e2e        the named steps
-#   tests/run.sh fuzz            every fuzz target for 20 s; fuzz/run.sh takes targets and longer times
+#   tests/run.sh fuzz            every fuzz target for 10 s; fuzz/run.sh takes targets and longer times
 #   tests/run.sh e2e test_sdk    the named files of the end-to-end checks (after `e2e`, as the last step)
 #
 # It needs Rust, Python 3.11 or later, and for a first run Debian's or Ubuntu's apt and the package registries. The
@@ -242,9 +242,9 @@ run_test() {
 }
 
 run_fuzz() {
-  begin fuzz "fuzz/run.sh: every target for 20 s"
+  begin fuzz "fuzz/run.sh: every target for 10 s"
   need_cpp_compiler
-  fuzz/run.sh
+  fuzz/run.sh --seconds 10
   end
 }
 

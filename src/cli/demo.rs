@@ -69,7 +69,7 @@ fn welcome(config: &Config, server: &Server) -> String {
     // Several have a key each.
     let people = match config.organizations.as_slice() {
         [one] => format!(
-            "And who they are (nobody real):\n\n\
+            "And who they are (all made up):\n\n\
              \x20 OPENAI_ADMIN_KEY={SIMULATED_KEY} {NAME} users '{{role=\"owner\"}}' --openai.base-url={}\n\n",
             one.base_url
         ),

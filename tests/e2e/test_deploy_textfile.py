@@ -25,10 +25,10 @@ def command_lines() -> dict[str, list[str]]:
 
 @cache
 def written() -> str:
-    """What `once` writes with the flags of the unit, of an organization of which all is known."""
+    """What `once` writes with the flags of the unit, of an organization of which all is known, and of policies."""
     given = [word for word in command_lines()["systemd"] if word.startswith("--poll.")]
     with simulator("--users=300") as url:
-        flags = (f"--openai.base-url={url}", "--email-domain=example.com", *given)
+        flags = (f"--openai.base-url={url}", "--email-domain=example.com", f"--policy.file={ROOT}/policies/baseline.yaml", *given)
         done = run("once", *flags, OPENAI_ADMIN_KEY=SIMULATED_KEY)
     if done.code != 0:
         raise AssertionError(done.err)
