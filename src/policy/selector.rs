@@ -28,7 +28,7 @@ pub fn parse(text: &str) -> Result<Selector, String> {
                 label.label()
             ));
         }
-        if folds(label) && test.pattern.fits(OTHER) {
+        if label.has_other() && test.pattern.fits(OTHER) {
             return Err(format!(
                 "label {}: {OTHER:?} stands for whatever has no series of its own, which depends on what else is \
                  there; name the values themselves",
@@ -37,19 +37,6 @@ pub fn parse(text: &str) -> Result<Selector, String> {
         }
     }
     Ok(selector)
-}
-
-/// Whether `label` has a value for everything else.
-fn folds(label: Label) -> bool {
-    matches!(
-        label,
-        Label::Role
-            | Label::DeveloperPersona
-            | Label::TechnicalLevel
-            | Label::ProjectId
-            | Label::ProjectRole
-            | Label::EmailDomain
-    )
 }
 
 #[cfg(test)]

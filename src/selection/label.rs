@@ -61,6 +61,19 @@ impl Label {
         Self::ALL.iter().copied().find(|label| label.label() == name)
     }
 
+    /// Whether its values are names that others choose: those that have no series of their own are `other`.
+    pub fn has_other(self) -> bool {
+        matches!(
+            self,
+            Self::Role
+                | Self::DeveloperPersona
+                | Self::TechnicalLevel
+                | Self::ProjectId
+                | Self::ProjectRole
+                | Self::EmailDomain
+        )
+    }
+
     /// What it is looked at with.
     pub(super) fn group(self) -> Group {
         match self {

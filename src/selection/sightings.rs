@@ -81,16 +81,7 @@ fn is_named_by_the_api(label: Label, pattern: &Pattern) -> bool {
         Label::Role => matches!(name, "other" | "unknown") || Folds::always_has_role(name),
         _ => matches!(name, "" | "other" | "unknown" | "none"),
     };
-    let is_of_names = matches!(
-        label,
-        Label::Role
-            | Label::DeveloperPersona
-            | Label::TechnicalLevel
-            | Label::ProjectId
-            | Label::ProjectRole
-            | Label::EmailDomain
-    );
-    is_of_names && !pattern.literal().is_some_and(is_usual)
+    label.has_other() && !pattern.literal().is_some_and(is_usual)
 }
 
 fn remark(label: Label, test: &Test, folds: &Folds) -> String {
