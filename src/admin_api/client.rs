@@ -239,13 +239,10 @@ impl Client {
     fn announce_retry(&self, attempt: u32, error: &Error, wait: Duration) {
         let organization = self.options.organization.as_str();
         let wait_seconds = wait.as_secs_f64();
-        match attempt {
-            _ if attempt == self.options.retries_before_warning => {
-                tracing::warn!(organization, error = %error, wait_seconds, "request failed, will be sent again");
-            }
-            _ => {
-                tracing::debug!(organization, error = %error, wait_seconds, "request failed, will be sent again");
-            }
+        if attempt == self.options.retries_before_warning {
+            tracing::warn!(organization, error = %error, wait_seconds, "request failed, will be sent again");
+        } else {
+            tracing::debug!(organization, error = %error, wait_seconds, "request failed, will be sent again");
         }
     }
 

@@ -54,7 +54,8 @@ pub struct Outcome {
     pub users: u64,
     /// Their memberships in projects, by which series of projects count.
     pub memberships: u64,
-    /// Ids, as logs show them, of those who were given out and are not on it: the walk started over and did not meet them as they were.
+    /// Ids, as logs show them, of those who were given out and are not on it: the walk started over and did not meet them as
+    /// they were.
     pub gone: Vec<String>,
     /// Users who may be on it, where no walk could tell.
     pub doubtful: u64,
@@ -139,6 +140,7 @@ impl Roll {
         self.held.clear();
         (self.users, self.memberships) = (0, 0);
         self.sightings = Sightings::of([&self.wanted.criteria]);
+        self.met_ids.clear();
         self.missing.clear();
     }
 
